@@ -18,6 +18,7 @@ _ROOMS = (
     "experiments",
     "layers",
     "likelihoods",
+    "linear_gaussian",
     "listing",
     "networks",
     "objectives",

@@ -14,7 +14,9 @@ class BadInput(ValueError):
 def check_whole_number(name: str, value: Any, at_least: int = 1) -> int:
     """Return ``value`` as an ``int``; raise :class:`BadInput` unless it is a whole number of at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
-        raise BadInput(f"{name}={value!r}: expected a whole number of at least {at_least}; pass {name}={at_least} or more.")
+        raise BadInput(
+            f"{name}={value!r}: expected a whole number of at least {at_least}; pass {name}={at_least} or more."
+        )
     return int(value)
 
 
@@ -35,20 +37,28 @@ def check_images(images: Any, image_shape: Sequence[int], what: str = "images") 
     array = np.asarray(images)
     shape = tuple(image_shape)
     if array.dtype.kind not in "fiub":
-        raise BadInput(f"{what} have dtype {array.dtype}: expected real numbers in [0, 1]; pass a float32 array.")
+        raise BadInput(
+            f"{what} have dtype {array.dtype}: expected real numbers in [0, 1]; pass a float32 array."
+        )
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         raise BadInput(
             f"{what} have shape {array.shape}: expected (n, {', '.join(map(str, shape))}); {_how_to_reshape(array, shape)}"
         )
     if len(array) == 0:
-        raise BadInput(f"{what} have shape {array.shape}: expected at least one image; pass an array with n >= 1.")
+        raise BadInput(
+            f"{what} have shape {array.shape}: expected at least one image; pass an array with n >= 1."
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
-        raise BadInput(f"{what} hold {bad} values that are NaN or infinite: expected finite pixels; clean them first.")
+        raise BadInput(
+            f"{what} hold {bad} values that are NaN or infinite: expected finite pixels; clean them first."
+        )
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > 1:
         advice = "divide by 255" if high > 1 and low >= 0 else "rescale them"
-        raise BadInput(f"{what} hold values from {low:g} to {high:g}: expected pixels in [0, 1]; {advice} first.")
+        raise BadInput(
+            f"{what} hold values from {low:g} to {high:g}: expected pixels in [0, 1]; {advice} first."
+        )
     return array.astype("float32", copy=False)
 
 
@@ -71,5 +81,7 @@ def check_codes(codes: Any, latent_dim: int) -> np.ndarray:
             f"pass np.reshape(codes, (-1, {latent_dim}))."
         )
     if not np.isfinite(array.astype("float64")).all():
-        raise BadInput(f"codes of shape {array.shape} hold NaN or infinity: expected finite numbers; clean them first.")
+        raise BadInput(
+            f"codes of shape {array.shape} hold NaN or infinity: expected finite numbers; clean them first."
+        )
     return array.astype("float32", copy=False)

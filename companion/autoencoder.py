@@ -1,0 +1,190 @@
+"""A plain autoencoder, and what every model of the book shares: a checked fit, decoding, saving. Chapter 01."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from companion.batching import map_batches
+from companion.distributions import Distribution
+from companion.errors import BadInput, check_codes, check_images, check_whole_number
+from companion.likelihoods import Likelihood, as_likelihood
+from companion.networks import build_decoder, build_encoder
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class Autoencoder(keras.Model):
+    """An encoder to one code an image, and a decoder back; trained on the negative log likelihood of the pixels.
+
+    ``encoder`` maps ``(batch, *image_shape)`` to codes ``(batch, latent_dim)`` and ``decoder`` maps codes to logits
+    ``(batch, *image_shape)``. What is left out is built: the dense pair for ``input_shape`` and ``latent_dim``. A network
+    that is given decides both. ``likelihood`` is a name, a class of ``companion.distributions`` or a
+    :class:`~companion.likelihoods.Likelihood`; ``seed`` fixes the weights of the networks built here.
+
+    After ``compile("adam")``, ``fit(images)`` takes images in [0, 1] and reports ``loss`` in nats per image.
+    Raises :class:`~companion.errors.BadInput` where networks do not fit each other, and for images that do not fit.
+    Taught in chapter 01.
+    """
+
+    encoder_outputs = 1
+
+    def __init__(
+        self,
+        encoder: keras.Model | None = None,
+        decoder: keras.Model | None = None,
+        *,
+        input_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 2,
+        likelihood: str | type[Distribution] | Likelihood = "bernoulli",
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
+        self.encoder, self.decoder = self._complete(encoder, decoder, input_shape, latent_dim)
+        self.image_shape = tuple(self.encoder.input_shape[1:])
+        self.latent_dim = int(self.decoder.input_shape[-1])
+        self.likelihood = as_likelihood(likelihood)
+        self.built = True
+
+    def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        """Logits ``(batch, *image_shape)`` and codes ``z`` ``(batch, latent_dim)`` of images ``x``."""
+        z = self.encoder(x, training=training)
+        return {"logits": self.decoder(z, training=training), "z": z}
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The mean over the batch of the loss of each image, in nats, from what ``call`` returned."""
+        return self._mean_loss(-self.likelihood_of(y_pred["logits"]).log_prob(x), sample_weight)
+
+    def likelihood_of(self, logits: Tensor) -> Distribution:
+        """p(x|z) for decoder outputs of shape ``(..., *image_shape)``."""
+        return self.likelihood.given(logits, event_ndims=len(self.image_shape))
+
+    def encode(self, x: Any) -> Any:
+        """Codes of images ``x``: an array ``(n, latent_dim)``."""
+        return map_batches(self.encoder, self._checked(x))
+
+    def decode(self, z: Any) -> np.ndarray:
+        """Images in [0, 1], the mean of p(x|z), of shape ``(n, *image_shape)`` for codes ``(n, latent_dim)``."""
+        return map_batches(
+            lambda codes: self.likelihood_of(self.decoder(codes)).mean(), check_codes(z, self.latent_dim)
+        )
+
+    def reconstruct(self, x: Any) -> np.ndarray:
+        """Images decoded from the codes of images ``x``: ``(n, *image_shape)``, values in [0, 1]."""
+        return self.decode(self.encode(x))
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
+        """Keras's ``fit`` on images alone, checked first: arrays ``(n, *image_shape)`` with values in [0, 1].
+
+        ``validation_data`` is checked in the same way. A ``tf.data.Dataset`` or ``PyDataset`` goes to Keras as it is.
+        """
+        validation = kwargs.get("validation_data")
+        if _is_array(validation):
+            kwargs["validation_data"] = self._checked(validation, "validation images")
+        return super().fit(self._training_input(x, y), **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Keras's ``evaluate`` on images alone, checked as in :meth:`fit`."""
+        return super().evaluate(self._training_input(x, y), **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood}
+        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {"name": self.name, "seed": self.seed, **serialized}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        parts = ("encoder", "decoder", "likelihood")
+        restored = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
+        return cls(**{**config, **restored})
+
+    def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:
+        return build_encoder(input_shape, latent_dim, variational=False, seed=seed)
+
+    def _complete(
+        self,
+        encoder: keras.Model | None,
+        decoder: keras.Model | None,
+        input_shape: Sequence[int],
+        latent_dim: int,
+    ) -> tuple[keras.Model, keras.Model]:
+        """Both networks, checked; one that is missing is built to fit the other."""
+        for name, network in (("encoder", encoder), ("decoder", decoder)):
+            _check_is_built(name, network)
+        if encoder is not None:
+            input_shape, latent_dim = self._check_encoder(encoder)
+        elif decoder is not None:
+            input_shape, latent_dim = decoder.output_shape[1:], decoder.input_shape[-1]
+        encoder_seed, decoder_seed = (None, None) if self.seed is None else (2 * self.seed, 2 * self.seed + 1)
+        encoder = encoder or self._build_encoder(input_shape, latent_dim, encoder_seed)
+        decoder = decoder or build_decoder(latent_dim, tuple(encoder.input_shape[1:]), seed=decoder_seed)
+        _check_decoder(decoder, int(latent_dim), tuple(encoder.input_shape[1:]))
+        return encoder, decoder
+
+    def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:
+        """Image shape and latent size of an encoder; it must have the outputs that this model needs."""
+        shapes = encoder.output_shape if isinstance(encoder.output_shape, list) else [encoder.output_shape]
+        if len(shapes) != self.encoder_outputs or len({tuple(shape) for shape in shapes}) != 1:
+            wanted = "[z_mean, z_log_var, z] of equal shapes" if self.encoder_outputs == 3 else "one code"
+            raise BadInput(
+                f"encoder gives {len(shapes)} outputs of shapes {shapes}: {type(self).__name__} expects {wanted}; build it "
+                f"with build_encoder(..., variational={self.encoder_outputs == 3})."
+            )
+        return tuple(encoder.input_shape[1:]), int(shapes[0][-1])
+
+    def _mean_loss(self, per_image: Tensor, sample_weight: Tensor = None) -> Tensor:
+        """The one place where a mean over the batch is taken; penalties that layers added come on top."""
+        if sample_weight is not None:
+            per_image = per_image * ops.cast(sample_weight, per_image.dtype)
+        return ops.mean(per_image) + sum(self.losses)
+
+    def _training_input(self, x: Any, y: Any) -> Any:
+        if y is not None:
+            raise BadInput(
+                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} learns from images alone; "
+                f"call fit(images)."
+            )
+        return self._checked(x) if _is_array(x) else x
+
+    def _checked(self, x: Any, what: str = "images") -> np.ndarray:
+        return check_images(x, self.image_shape, what)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x)
+
+
+def _check_is_built(name: str, network: Any) -> None:
+    if network is not None and not (isinstance(network, keras.Model) and network.built):
+        raise BadInput(
+            f"{name} is {type(network).__name__}: expected a built keras.Model; make it with companion.networks, or give "
+            f"a Sequential model a keras.Input as its first layer."
+        )
+
+
+def _check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int, ...]) -> None:
+    """A decoder must take the encoder's codes, give images of its shape, and leave the sigmoid to the likelihood."""
+    takes, gives = decoder.input_shape[-1], tuple(decoder.output_shape[1:])
+    if takes != latent_dim or gives != image_shape:
+        raise BadInput(
+            f"decoder maps {takes} numbers to {gives} and the encoder {image_shape} to {latent_dim}: expected the same "
+            f"sizes; pass build_decoder({latent_dim}, {image_shape}) or the like."
+        )
+    last = next((layer for layer in reversed(decoder.layers) if layer.weights), None)
+    if getattr(last, "activation", None) is keras.activations.sigmoid:
+        raise BadInput(
+            "decoder ends in a sigmoid: expected logits, since the likelihood applies the sigmoid itself; build the "
+            "decoder with activation=None."
+        )

@@ -1,0 +1,52 @@
+"""Layers that draw. Chapter 03 teaches them."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from companion.errors import BadInput
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class Sampling(keras.layers.Layer):
+    """The reparameterization trick: ``z = z_mean + exp(z_log_var / 2) * epsilon`` with epsilon ~ N(0, I).
+
+    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw an image, anew
+    on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
+
+    ``seed`` makes the stream of draws repeat from run to run; it does not make two calls equal, since the layer owns a
+    ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in shape.
+    Source: Kingma & Welling (2014), section 2.4. Taught in chapter 03.
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
+        z_mean, z_log_var = inputs
+        if tuple(z_mean.shape) != tuple(z_log_var.shape):
+            raise BadInput(
+                f"z_mean has shape {tuple(z_mean.shape)} and z_log_var {tuple(z_log_var.shape)}: expected equal shapes "
+                f"(batch, latent_dim); give both heads of the encoder the same number of units."
+            )
+        epsilon = keras.random.normal(ops.shape(z_mean), dtype=z_mean.dtype, seed=self.seed_generator)
+        return z_mean + ops.exp(0.5 * z_log_var) * epsilon
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+    # Keras saves weights but not where a stream of random numbers stands; a resumed training must not draw its first
+    # epoch's noise again.
+    def save_own_variables(self, store: Any) -> None:
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
+
+    def load_own_variables(self, store: Any) -> None:
+        self.seed_generator.state.assign(store["seed_state"])

@@ -1,0 +1,178 @@
+"""The encoder and decoder networks: a dense pair and a convolutional pair. Chapter 02 builds them layer by layer.
+
+Encoders give ``[z_mean, z_log_var, z]``, or one code where ``variational=False``. Decoders give logits; ask for
+``activation="sigmoid"`` to get pixels. Flattening, padding and cropping happen inside, so that images of any height and
+width go in and come out in their own size, and sums over pixels run over the image alone.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from companion.errors import BadInput, check_whole_number
+from companion.layers import Sampling
+
+Tensor = Any
+Shape = Sequence[int]
+
+LOG_VAR_BOUND = 10.0  # exp(10) is safe in half precision, where exp(12) is infinite
+
+
+def build_encoder(
+    input_shape: Shape = (784,),
+    latent_dim: int = 2,
+    *,
+    hidden: Sequence[int] = (512, 256),
+    variational: bool = True,
+    seed: int | None = None,
+) -> keras.Model:
+    """The dense encoder, 784 -> 512 -> 256 -> heads: 534,276 parameters with latent_dim 2.
+
+    ``input_shape`` without the batch axis: ``(784,)`` or ``(28, 28, 1)``, which is flattened inside. Maps
+    ``(batch, *input_shape)`` to ``[z_mean, z_log_var, z]``, each ``(batch, latent_dim)``; with ``variational=False`` to
+    one code ``(batch, latent_dim)``. ``seed`` fixes weights and noise.
+    Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
+    """
+    shape, latent_dim = _check_shape(input_shape), check_whole_number("latent_dim", latent_dim)
+    seeds = _seeds(seed)
+    images = keras.Input(shape, name="images")
+    h = images if len(shape) == 1 else layers.Flatten()(images)
+    for units in hidden:
+        h = _dense(units, seeds, activation="relu")(h)
+    return keras.Model(images, _heads(h, latent_dim, variational, seeds), name="encoder")
+
+
+def build_decoder(
+    latent_dim: int = 2,
+    output_shape: int | Shape = 784,
+    *,
+    hidden: Sequence[int] = (256, 512),
+    activation: str | None = None,
+    seed: int | None = None,
+) -> keras.Model:
+    """The dense decoder, latent_dim -> 256 -> 512 -> pixels: 534,544 parameters for 784 pixels and latent_dim 2.
+
+    Maps codes ``(batch, latent_dim)`` to logits ``(batch, *output_shape)``; an integer ``output_shape`` means a flat
+    image. ``activation="sigmoid"`` gives pixels instead.
+    Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
+    """
+    latent_dim = check_whole_number("latent_dim", latent_dim)
+    shape = _check_shape((output_shape,) if isinstance(output_shape, int) else output_shape)
+    seeds = _seeds(seed)
+    codes = keras.Input((latent_dim,), name="codes")
+    h = codes
+    for units in hidden:
+        h = _dense(units, seeds, activation="relu")(h)
+    h = _dense(math.prod(shape), seeds, activation=activation, name="pixels")(h)
+    outputs = h if len(shape) == 1 else layers.Reshape(shape)(h)
+    return keras.Model(codes, outputs, name="decoder")
+
+
+def build_conv_encoder(
+    input_shape: Shape = (28, 28, 1),
+    latent_dim: int = 2,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    variational: bool = True,
+    seed: int | None = None,
+) -> keras.Model:
+    """The convolutional encoder: 3x3 convolutions of stride 2, then the heads: 100,868 parameters with latent_dim 2.
+
+    Images ``(batch, height, width, channels)`` are padded inside with zeros until every stride divides evenly: 28 to 32
+    with three layers. Returns what :func:`build_encoder` returns.
+    Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 02.
+    """
+    shape, latent_dim = _check_shape(input_shape, rank=3), check_whole_number("latent_dim", latent_dim)
+    seeds = _seeds(seed)
+    images = keras.Input(shape, name="images")
+    h = layers.ZeroPadding2D(_margins(shape, len(filters)), name="pad")(images)
+    for channels in filters:
+        h = layers.Conv2D(channels, 3, 2, "same", activation="relu", kernel_initializer=_glorot(seeds))(h)
+    h = layers.Flatten()(h)
+    return keras.Model(images, _heads(h, latent_dim, variational, seeds), name="conv_encoder")
+
+
+def build_conv_decoder(
+    latent_dim: int = 2,
+    output_shape: Shape = (28, 28, 1),
+    *,
+    filters: Sequence[int] = (128, 64, 32),
+    activation: str | None = None,
+    seed: int | None = None,
+) -> keras.Model:
+    """The convolutional decoder: transposed 3x3 convolutions of stride 2, 246,273 parameters with latent_dim 2.
+
+    Mirrors :func:`build_conv_encoder`: codes ``(batch, latent_dim)`` grow to the padded size, 32 for images of 28, and
+    the margin is cropped inside, so that logits have shape ``(batch, *output_shape)``.
+    Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 02.
+    """
+    shape, latent_dim = _check_shape(output_shape, rank=3), check_whole_number("latent_dim", latent_dim)
+    seeds, margins = _seeds(seed), _margins(shape, len(filters))
+    small = [
+        (size + sum(margin)) // 2 ** len(filters) for size, margin in zip(shape[:2], margins, strict=True)
+    ]
+    codes = keras.Input((latent_dim,), name="codes")
+    h = _dense(small[0] * small[1] * filters[0], seeds)(codes)
+    h = layers.Reshape((*small, filters[0]))(h)
+    for channels in filters:
+        h = layers.Conv2DTranspose(
+            channels, 3, 2, "same", activation="relu", kernel_initializer=_glorot(seeds)
+        )(h)
+    h = layers.Conv2D(
+        shape[2], 3, 1, "same", activation=activation, kernel_initializer=_glorot(seeds), name="pixels"
+    )(h)
+    return keras.Model(codes, layers.Cropping2D(margins, name="crop")(h), name="conv_decoder")
+
+
+def _heads(
+    h: Tensor, latent_dim: int, variational: bool, seeds: Iterator[int | None]
+) -> Tensor | list[Tensor]:
+    """One head for a plain code; two for a distribution, and a draw from it."""
+    if not variational:
+        return _dense(latent_dim, seeds, name="code")(h)
+    z_mean = _dense(latent_dim, seeds, name="z_mean")(h)
+    raw = _dense(latent_dim, seeds, name="raw_log_var")(h)
+    # Nearly the identity around 0, and its gradient never dies, as that of a clip would.
+    z_log_var = LOG_VAR_BOUND * ops.tanh(raw / LOG_VAR_BOUND)
+    return [z_mean, z_log_var, Sampling(seed=next(seeds), name="z")([z_mean, z_log_var])]
+
+
+def _dense(units: int, seeds: Iterator[int | None], **kwargs: Any) -> layers.Dense:
+    return layers.Dense(units, kernel_initializer=_glorot(seeds), **kwargs)
+
+
+def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
+    return keras.initializers.GlorotUniform(seed=next(seeds))
+
+
+def _seeds(seed: int | None) -> Iterator[int | None]:
+    """A seed of its own for every layer: one integer given to two layers of one shape makes equal weights."""
+    if seed is None:
+        return itertools.repeat(None)
+    return itertools.count(1000 * check_whole_number("seed", seed, at_least=0))
+
+
+def _margins(shape: tuple[int, ...], halvings: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of zeros on each side that bring height and width to a multiple of 2**halvings."""
+    extra = [-size % 2**halvings for size in shape[:2]]
+    top, left = (e // 2 for e in extra)
+    return (top, extra[0] - top), (left, extra[1] - left)
+
+
+def _check_shape(shape: Shape, rank: int | None = None) -> tuple[int, ...]:
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
+    if not sizes or not whole or (rank is not None and len(sizes) != rank):
+        wanted = (
+            "(height, width, channels)"
+            if rank == 3
+            else "whole positive numbers such as (784,) or (28, 28, 1)"
+        )
+        raise BadInput(
+            f"shape {shape!r}: expected {wanted}; pass the shape of one image, without the batch axis."
+        )
+    return sizes
