@@ -45,10 +45,10 @@ class Autoencoder(keras.Model):
     ):
         super().__init__(**kwargs)
         self.seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
+        self.likelihood = as_likelihood(likelihood)
         self.encoder, self.decoder = self._complete(encoder, decoder, input_shape, latent_dim)
         self.image_shape = tuple(self.encoder.input_shape[1:])
         self.latent_dim = int(self.decoder.input_shape[-1])
-        self.likelihood = as_likelihood(likelihood)
         self.built = True
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
@@ -88,16 +88,23 @@ class Autoencoder(keras.Model):
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
         """Keras's ``fit`` on images alone, checked first: arrays ``(n, *image_shape)`` with values in [0, 1].
 
-        ``validation_data`` is checked in the same way. A ``tf.data.Dataset`` or ``PyDataset`` goes to Keras as it is.
+        ``sample_weight`` of shape ``(n,)`` multiplies the loss of each image. ``validation_data`` (images, or a tuple
+        that begins with them) is checked in the same way, before any training. A ``tf.data.Dataset``, ``PyDataset`` or
+        generator goes to Keras as it is.
         """
         validation = kwargs.get("validation_data")
-        if _is_array(validation):
-            kwargs["validation_data"] = self._checked(validation, "validation images")
-        return super().fit(self._training_input(x, y), **kwargs)
+        if validation is not None and not _is_stream(validation):
+            images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation)
+            images, labels = self._training_input(images, labels, weights, "validation images")
+            kwargs["validation_data"] = images if weights is None else (images, labels, weights)
+        x, y = self._training_input(x, y, kwargs.get("sample_weight"))
+        return super().fit(x, y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Keras's ``evaluate`` on images alone, checked as in :meth:`fit`."""
-        return super().evaluate(self._training_input(x, y), **kwargs)
+        if not kwargs.get("_use_cached_eval_dataset"):  # with it fit calls, on data that it has checked
+            x, y = self._training_input(x, y, kwargs.get("sample_weight"))
+        return super().evaluate(x, y, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         parts = {"encoder": self.encoder, "decoder": self.decoder, "likelihood": self.likelihood}
@@ -131,13 +138,17 @@ class Autoencoder(keras.Model):
         encoder = encoder or self._build_encoder(input_shape, latent_dim, encoder_seed)
         decoder = decoder or build_decoder(latent_dim, tuple(encoder.input_shape[1:]), seed=decoder_seed)
         _check_decoder(decoder, int(latent_dim), tuple(encoder.input_shape[1:]))
+        if self.likelihood.link == "sigmoid":
+            _check_gives_logits(decoder)
         return encoder, decoder
 
     def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:
         """Image shape and latent size of an encoder; it must have the outputs that this model needs."""
         shapes = encoder.output_shape if isinstance(encoder.output_shape, list) else [encoder.output_shape]
-        if len(shapes) != self.encoder_outputs or len({tuple(shape) for shape in shapes}) != 1:
-            wanted = "[z_mean, z_log_var, z] of equal shapes" if self.encoder_outputs == 3 else "one code"
+        equal = len({tuple(shape) for shape in shapes}) == 1 and len(shapes[0]) == 2
+        if len(shapes) != self.encoder_outputs or not equal:
+            wanted = "[z_mean, z_log_var, z]" if self.encoder_outputs == 3 else "one code"
+            wanted += ", (batch, latent_dim)" + (" each" if self.encoder_outputs == 3 else "")
             raise BadInput(
                 f"encoder gives {len(shapes)} outputs of shapes {shapes}: {type(self).__name__} expects {wanted}; build it "
                 f"with build_encoder(..., variational={self.encoder_outputs == 3})."
@@ -147,42 +158,71 @@ class Autoencoder(keras.Model):
     def _mean_loss(self, per_image: Tensor, sample_weight: Tensor = None) -> Tensor:
         """The one place where a mean over the batch is taken; penalties that layers added come on top."""
         if sample_weight is not None:
-            per_image = per_image * ops.cast(sample_weight, per_image.dtype)
+            # Weights of shape (batch, 1) would otherwise broadcast to (batch, batch).
+            weights = ops.reshape(ops.cast(sample_weight, per_image.dtype), ops.shape(per_image))
+            per_image = per_image * weights
         return ops.mean(per_image) + sum(self.losses)
 
-    def _training_input(self, x: Any, y: Any) -> Any:
+    def _training_input(
+        self, x: Any, y: Any, weights: Any = None, what: str = "images"
+    ) -> tuple[Any, np.ndarray | None]:
+        """Checked images, and the targets to give to Keras: none, or the images again where there are weights."""
         if y is not None:
             raise BadInput(
                 f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} learns from images alone; "
                 f"call fit(images)."
             )
-        return self._checked(x) if _is_array(x) else x
+        if _is_stream(x):
+            return x, None
+        images = self._checked(x, what)
+        if weights is None:
+            return images, None
+        _check_weights(weights, len(images))
+        return images, images  # Keras drops the weights, in silence, of data without targets
 
     def _checked(self, x: Any, what: str = "images") -> np.ndarray:
-        return check_images(x, self.image_shape, what)
+        return check_images(x, self.image_shape, what, in_unit_interval=self.likelihood.link == "sigmoid")
 
 
-def _is_array(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, list)) or keras.ops.is_tensor(x)
+def _is_stream(x: Any) -> bool:
+    """Whether Keras walks through ``x`` batch by batch: a PyDataset, a generator, a tf.data or a torch data set."""
+    return isinstance(x, keras.utils.PyDataset) or any(
+        hasattr(x, name) for name in ("__next__", "element_spec", "collate_fn")
+    )
+
+
+def _check_weights(weights: Any, n: int) -> None:
+    array = np.asarray(weights)
+    if array.shape != (n,) or array.dtype.kind not in "fiub" or not (np.isfinite(array) & (array >= 0)).all():
+        raise BadInput(
+            f"sample_weight has shape {array.shape} and dtype {array.dtype}: expected ({n},) finite numbers >= 0, one an "
+            f"image; pass for example np.ones({n})."
+        )
 
 
 def _check_is_built(name: str, network: Any) -> None:
-    if network is not None and not (isinstance(network, keras.Model) and network.built):
+    known = isinstance(network, keras.Model) and network.built and hasattr(network, "output_shape")
+    if network is not None and not known:
         raise BadInput(
-            f"{name} is {type(network).__name__}: expected a built keras.Model; make it with companion.networks, or give "
-            f"a Sequential model a keras.Input as its first layer."
+            f"{name} is {type(network).__name__}: expected a built keras.Model with known shapes; make it with "
+            f"companion.networks or keras.Model(inputs, outputs), or give a Sequential model a keras.Input first."
         )
 
 
 def _check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int, ...]) -> None:
-    """A decoder must take the encoder's codes, give images of its shape, and leave the sigmoid to the likelihood."""
+    """A decoder must take the encoder's codes and give images of its shape."""
     takes, gives = decoder.input_shape[-1], tuple(decoder.output_shape[1:])
     if takes != latent_dim or gives != image_shape:
         raise BadInput(
             f"decoder maps {takes} numbers to {gives} and the encoder {image_shape} to {latent_dim}: expected the same "
             f"sizes; pass build_decoder({latent_dim}, {image_shape}) or the like."
         )
-    last = next((layer for layer in reversed(decoder.layers) if layer.weights), None)
+
+
+def _check_gives_logits(decoder: keras.Model) -> None:
+    """A decoder must leave the sigmoid to the likelihood: a second one would squash every pixel towards the middle."""
+    computes = (layer for layer in reversed(decoder.layers) if layer.weights or hasattr(layer, "activation"))
+    last = next(computes, None)
     if getattr(last, "activation", None) is keras.activations.sigmoid:
         raise BadInput(
             "decoder ends in a sigmoid: expected logits, since the likelihood applies the sigmoid itself; build the "

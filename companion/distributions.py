@@ -217,7 +217,8 @@ class DiscretizedLogistic(Distribution):
         half = 0.5 / (GREY_LEVELS - 1)
         upper, lower = (x + half - mean) / scale, (x - half - mean) / scale
         # sigmoid(upper) - sigmoid(lower) = sigmoid(upper) sigmoid(-lower) (1 - exp(lower - upper)), safe in the tails.
-        between = ops.log1p(-ops.exp(-2.0 * half / scale))
+        # 1 - exp keeps its digits as -expm1 where the scale is so wide that exp would round to 1.
+        between = ops.log(-ops.expm1(-2.0 * half / scale))
         below_top, above_bottom = ops.log_sigmoid(upper), ops.log_sigmoid(-lower)
         inside = below_top + above_bottom + between
         return ops.where(x < half, below_top, ops.where(x > 1.0 - half, above_bottom, inside))

@@ -28,13 +28,15 @@ def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     return value
 
 
-def check_images(images: Any, image_shape: Sequence[int], what: str = "images") -> np.ndarray:
-    """Return ``images`` as float32 of shape ``(n, *image_shape)`` with values in [0, 1].
+def check_images(
+    images: Any, image_shape: Sequence[int], what: str = "images", *, in_unit_interval: bool = True
+) -> np.ndarray:
+    """Return ``images`` as float32 of shape ``(n, *image_shape)``, with values in [0, 1] unless told otherwise.
 
     Raises :class:`BadInput` for no images, a wrong rank or size, a type that is not real numbers, NaN or infinity, and
     values outside [0, 1]. Whole numbers 0 and 1 are taken as binarised pixels.
     """
-    array = np.asarray(images)
+    array = _as_array(images, what)
     shape = tuple(image_shape)
     if array.dtype.kind not in "fiub":
         raise BadInput(
@@ -48,18 +50,29 @@ def check_images(images: Any, image_shape: Sequence[int], what: str = "images") 
         raise BadInput(
             f"{what} have shape {array.shape}: expected at least one image; pass an array with n >= 1."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
+    bad = int((~np.isfinite(array)).sum()) if array.dtype.kind == "f" else 0
+    if bad:
         raise BadInput(
             f"{what} hold {bad} values that are NaN or infinite: expected finite pixels; clean them first."
         )
     low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 1:
+    if in_unit_interval and (low < 0 or high > 1):
         advice = "divide by 255" if high > 1 and low >= 0 else "rescale them"
         raise BadInput(
             f"{what} hold values from {low:g} to {high:g}: expected pixels in [0, 1]; {advice} first."
         )
     return array.astype("float32", copy=False)
+
+
+def _as_array(values: Any, what: str) -> np.ndarray:
+    """``values`` as an array; numpy's own message for rows of different lengths does not say whose rows."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise BadInput(
+            f"{what} came as a {type(values).__name__} whose items differ in size: expected one array; bring all items to "
+            f"one shape and pass np.stack(items)."
+        ) from error
 
 
 def _how_to_reshape(array: np.ndarray, shape: tuple[int, ...]) -> str:
@@ -74,7 +87,7 @@ def _how_to_reshape(array: np.ndarray, shape: tuple[int, ...]) -> str:
 
 def check_codes(codes: Any, latent_dim: int) -> np.ndarray:
     """Return latent ``codes`` as float32 of shape ``(n, latent_dim)``; raise :class:`BadInput` for anything else."""
-    array = np.asarray(codes)
+    array = _as_array(codes, "codes")
     if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != latent_dim or len(array) == 0:
         raise BadInput(
             f"codes have shape {array.shape} and dtype {array.dtype}: expected (n, {latent_dim}) real numbers, n >= 1; "

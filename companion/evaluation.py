@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 from scipy.special import logsumexp
+from sklearn.neighbors import NearestNeighbors
 
 from companion.batching import batches
 from companion.errors import BadInput, check_whole_number
@@ -28,11 +29,12 @@ def log_likelihood(
     Raises :class:`~companion.errors.BadInput` for a ``k`` below 1 and for images that do not fit the model.
     Source: Burda et al. (2016). Taught in chapters 04 and 10.
     """
+    _check_some_images(x)
     k, decoded_at_once = check_whole_number("k", k), check_whole_number("decoded_at_once", decoded_at_once)
     generator = keras.random.SeedGenerator(check_whole_number("seed", seed, at_least=0))
     bounds = [
         _bound(model, images, k, generator, decoded_at_once)
-        for (images,) in batches(x, batch_size=IMAGES_AT_ONCE)
+        for (images,) in batches(x, batch_size=min(IMAGES_AT_ONCE, decoded_at_once))
     ]
     return np.concatenate(bounds)
 
@@ -40,12 +42,19 @@ def log_likelihood(
 def _bound(model: Any, images: np.ndarray, k: int, generator: Any, decoded_at_once: int) -> np.ndarray:
     """L_k of a few images, from running sums of weights over chunks of draws."""
     total = np.full(len(images), -np.inf)
-    chunk = max(1, decoded_at_once // len(images))
+    chunk = decoded_at_once // len(images)
     for start in range(0, k, chunk):
         draws = min(chunk, k - start)
         log_weights = ops.convert_to_numpy(model.log_weights(images, draws, seed=generator)).astype("float64")
         total = np.logaddexp(total, logsumexp(log_weights, axis=0))
     return total - np.log(k)
+
+
+def _check_some_images(x: Any) -> None:
+    if np.ndim(x) == 0 or len(x) == 0:
+        raise BadInput(
+            f"images have shape {np.shape(x)}: expected at least one image; pass an array (n, *image_shape) with n >= 1."
+        )
 
 
 def code_variances(model: Any, x: Any) -> np.ndarray:
@@ -71,19 +80,22 @@ def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
 def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed: int = 0) -> dict[str, Any]:
     """Test scores in nats per image: ``neg_elbo = reconstruction + kl`` over all of ``x`` and L_k over ``n_images``.
 
-    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images. The first ``n_images`` of ``x`` (all where
+    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed`` fixes all
+    noise, and the model's own stream of noise stays where it is. The first ``n_images`` of ``x`` (all where
     None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where grey pixels
     meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
     """
+    _check_some_images(x)
     n_images = len(x) if n_images is None else check_whole_number("n_images", n_images)
-    terms = model.elbo_terms(x)
+    noise = keras.random.normal((len(x), model.latent_dim), seed=check_whole_number("seed", seed, at_least=0))
+    terms = model.elbo_terms(x, ops.convert_to_numpy(noise))
     bound = float(np.mean(log_likelihood(model, x[:n_images], k, seed=seed)))
     is_likelihood = model.likelihood.family != "bernoulli" or is_binary(x)
     return {
         "neg_elbo": float(np.mean(-terms["elbo"])),
         "reconstruction": float(np.mean(-terms["log_likelihood"])),
         "kl": float(np.mean(terms["kl"])),
-        "stderr": float(np.std(terms["elbo"], ddof=1) / np.sqrt(len(x))),
+        "stderr": float(np.std(terms["elbo"], ddof=1) / np.sqrt(len(x))) if len(x) > 1 else None,
         "log_likelihood": bound if is_likelihood else None,
         "cross_entropy_bound": None if is_likelihood else bound,
         "k": k,
@@ -95,3 +107,21 @@ def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed
 def is_binary(x: np.ndarray) -> bool:
     """Whether every pixel is 0 or 1."""
     return bool(np.isin(x, (0, 1)).all())
+
+
+def distance_to_nearest(points: Any, references: Any) -> np.ndarray:
+    """Euclidean distance from each of ``points`` to the nearest of ``references``: shape ``(n,)``.
+
+    Both are arrays of rows, codes ``(n, latent_dim)`` or images of one shape, which are flattened. Tells how far a
+    decoded picture lies from any real one, and a code from any code in use. Raises
+    :class:`~companion.errors.BadInput` where a row of one has another size than a row of the other, or where either is
+    empty. Taught in chapter 01.
+    """
+    points, references = np.asarray(points, "float32"), np.asarray(references, "float32")
+    if not len(points) or not len(references) or points.shape[1:] != references.shape[1:]:
+        raise BadInput(
+            f"points have shape {points.shape} and references {references.shape}: expected rows of one shape and at "
+            f"least one row each; pass two arrays of codes or two arrays of images."
+        )
+    search = NearestNeighbors(n_neighbors=1).fit(references.reshape(len(references), -1))
+    return search.kneighbors(points.reshape(len(points), -1))[0][:, 0]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from companion.errors import BadInput
+from companion.errors import BadInput, check_whole_number
 
 Tensor = Any
 
@@ -18,14 +18,15 @@ class Sampling(keras.layers.Layer):
     on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
 
     ``seed`` makes the stream of draws repeat from run to run; it does not make two calls equal, since the layer owns a
-    ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in shape.
+    ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in shape, and
+    for a seed that is not a whole number of at least 0.
     Source: Kingma & Welling (2014), section 2.4. Taught in chapter 03.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         z_mean, z_log_var = inputs

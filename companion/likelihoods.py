@@ -1,6 +1,7 @@
 """From what a decoder puts out to a distribution over pixels, p(x|z). Chapter 04 compares the four."""
 
 import math
+from numbers import Real
 from typing import Any
 
 import keras
@@ -82,7 +83,7 @@ def _check_scale(family: str, scale: float | None) -> float | None:
         return None
     if family not in WITH_SCALE:
         raise BadInput(f"scale={scale!r} with likelihood {family!r}, which has no scale; leave scale out.")
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
+    if isinstance(scale, bool) or not isinstance(scale, Real) or not 0 < scale < float("inf"):
         raise BadInput(
             f"scale={scale!r}: expected a number > 0; pass for example scale=0.1, or None to learn it."
         )

@@ -8,6 +8,7 @@ width go in and come out in their own size, and sums over pixels run over the im
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -38,7 +39,7 @@ def build_encoder(
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     shape, latent_dim = _check_shape(input_shape), check_whole_number("latent_dim", latent_dim)
-    seeds = _seeds(seed)
+    hidden, seeds = _check_widths("hidden", hidden, at_least=0), _seeds(seed)
     images = keras.Input(shape, name="images")
     h = images if len(shape) == 1 else layers.Flatten()(images)
     for units in hidden:
@@ -61,8 +62,8 @@ def build_decoder(
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     latent_dim = check_whole_number("latent_dim", latent_dim)
-    shape = _check_shape((output_shape,) if isinstance(output_shape, int) else output_shape)
-    seeds = _seeds(seed)
+    shape = _check_shape(output_shape)
+    hidden, seeds = _check_widths("hidden", hidden, at_least=0), _seeds(seed)
     codes = keras.Input((latent_dim,), name="codes")
     h = codes
     for units in hidden:
@@ -87,7 +88,7 @@ def build_conv_encoder(
     Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 02.
     """
     shape, latent_dim = _check_shape(input_shape, rank=3), check_whole_number("latent_dim", latent_dim)
-    seeds = _seeds(seed)
+    filters, seeds = _check_widths("filters", filters), _seeds(seed)
     images = keras.Input(shape, name="images")
     h = layers.ZeroPadding2D(_margins(shape, len(filters)), name="pad")(images)
     for channels in filters:
@@ -111,7 +112,8 @@ def build_conv_decoder(
     Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 02.
     """
     shape, latent_dim = _check_shape(output_shape, rank=3), check_whole_number("latent_dim", latent_dim)
-    seeds, margins = _seeds(seed), _margins(shape, len(filters))
+    filters, seeds = _check_widths("filters", filters), _seeds(seed)
+    margins = _margins(shape, len(filters))
     small = [
         (size + sum(margin)) // 2 ** len(filters) for size, margin in zip(shape[:2], margins, strict=True)
     ]
@@ -163,9 +165,18 @@ def _margins(shape: tuple[int, ...], halvings: int) -> tuple[tuple[int, int], tu
     return (top, extra[0] - top), (left, extra[1] - left)
 
 
-def _check_shape(shape: Shape, rank: int | None = None) -> tuple[int, ...]:
+def _check_widths(name: str, widths: Sequence[int], at_least: int = 1) -> tuple[int, ...]:
+    """Units or filters of each layer; ``at_least`` is how many layers there must be."""
+    if not isinstance(widths, (tuple, list)) or len(widths) < at_least:
+        raise BadInput(
+            f"{name}={widths!r}: expected one whole number a layer; pass a tuple such as {name}=(32, 64)."
+        )
+    return tuple(check_whole_number(name, width) for width in widths)
+
+
+def _check_shape(shape: int | Shape, rank: int | None = None) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
+    whole = all(isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes)
     if not sizes or not whole or (rank is not None and len(sizes) != rank):
         wanted = (
             "(height, width, channels)"
@@ -175,4 +186,4 @@ def _check_shape(shape: Shape, rank: int | None = None) -> tuple[int, ...]:
         raise BadInput(
             f"shape {shape!r}: expected {wanted}; pass the shape of one image, without the batch axis."
         )
-    return sizes
+    return tuple(int(size) for size in sizes)

@@ -54,7 +54,7 @@ class VAE(Autoencoder):
             seed=seed,
             **kwargs,
         )
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.neg_elbo_tracker = keras.metrics.Mean(name="neg_elbo")
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
         self.kl_tracker = keras.metrics.Mean(name="kl_loss")

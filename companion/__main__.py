@@ -1,0 +1,189 @@
+"""The command line: ``python -m companion run ...`` and ``... data``. Asking for help imports no Keras."""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, replace
+from typing import Any, NoReturn
+
+import companion
+from companion import data, experiments
+from companion.errors import BadInput
+from companion.experiments.folder import RunFolder
+from companion.experiments.settings import SETTING_NAMES, Settings
+
+WRONG_INPUT, DISK_TROUBLE, INTERRUPTED = 2, 1, 130
+
+_HELP = {
+    "dataset": f"{', '.join(data.NAMES)}, or the path of your own .npz file",
+    "latent_dim": "size of the code z",
+    "epochs": "how often all training images are shown; may be raised with --resume",
+    "batch_size": "images in a batch",
+    "learning_rate": "step size of Adam",
+    "network": " or ".join(experiments.NETWORKS),
+    "binarize": f"{', '.join(data.BINARIZATIONS)}: how grey pixels become black and white",
+    "likelihood": f"p(x|z): {', '.join(experiments.LIKELIHOODS)}",
+    "seed": "fixes weights, noise, order and binarisation",
+    "k": "samples an image in the bound on the log likelihood",
+    "images": "how many test images get that bound (default: all)",
+}
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is one line, and ends the program with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SystemExit(_complain(message, WRONG_INPUT))
+
+    def options(self) -> str:
+        """All options by their long names."""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        return " ".join(flag for flag in flags if flag.startswith("--"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line on ``argv`` (default: the program's own arguments) and return its exit code.
+
+    0: done; 1: the disk failed; 2: wrong input, told in one line on stderr; 130: interrupted.
+    """
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        return _complain(f"{' '.join(unknown)} is unknown; allowed: {arguments.options()}", WRONG_INPUT)
+    # TensorFlow keeps quiet only if both are set before it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    try:
+        return _list_data() if arguments.command == "data" else _run(arguments)
+    except BadInput as error:
+        return _complain(_as_typed(str(error)), WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _complain(_where_it_stands("interrupted", arguments), INTERRUPTED)
+    except OSError as error:
+        return _complain(_where_it_stands(error, arguments), DISK_TROUBLE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data")
+    listing = commands.add_parser(
+        "data", help="list the data sets and where each would come from", allow_abbrev=False
+    )
+    listing.set_defaults(options=listing.options)
+    run = commands.add_parser(
+        "run", help="train a model, evaluate it, and record both in a folder", allow_abbrev=False
+    )
+    run.add_argument(
+        "model",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        metavar="MODEL",
+        help=f"one of: {', '.join(experiments.MODELS)}; with --resume it is known",
+    )
+    # No value is checked or defaulted here: Settings does that, and resuming must know what was really typed.
+    for field in fields(Settings):
+        if field.name == "model":
+            continue
+        shown = "" if field.default in (None, MISSING) else f" (default: {field.default})"
+        run.add_argument(
+            _flag(field.name),
+            default=argparse.SUPPRESS,
+            type=str if field.type in (str, "str") else _number,
+            metavar="NAME" if field.type in (str, "str") else "N",
+            help=_HELP[field.name] + shown,
+        )
+    run.set_defaults(options=run.options)
+    run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
+    run.add_argument("--resume", action="store_true", help="go on with the run that is in DIR")
+    run.add_argument("--quiet", action="store_true", help="show no progress")
+    return parser
+
+
+def _flag(setting: str) -> str:
+    return "--" + setting.replace("_", "-")
+
+
+def _number(text: str) -> int | float | str:
+    """A number where it is one; else the text, which Settings refuses by name."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    record = experiments.run(settings, arguments.out, arguments.resume, quiet=arguments.quiet)
+    print(_summary(record))
+    print(
+        f"{arguments.out}: run.json and {', '.join(record['files'])}, after {record['epochs_done']} epochs."
+    )
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """The settings that were typed, over the defaults, or over those of the run that is resumed."""
+    typed = {name: value for name, value in vars(arguments).items() if name in SETTING_NAMES}
+    if not arguments.resume and "model" not in typed:
+        raise BadInput(
+            f"MODEL is missing: expected one of {', '.join(experiments.MODELS)}; type it after run."
+        )
+    known = experiments.settings_of(arguments.out) if arguments.resume else Settings()
+    return replace(known, **typed)
+
+
+def _as_typed(message: str) -> str:
+    """``latent_dim=-1`` as it stood on the command line, ``--latent-dim -1``; within a path it is left alone."""
+    names = "|".join(name for name in ("out", *SETTING_NAMES) if name != "model")
+    return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
+
+
+def _summary(record: dict[str, Any]) -> str:
+    test = record["test"]
+    bound = (
+        f"log likelihood at least {test['log_likelihood']:.2f}"
+        if test["log_likelihood"] is not None
+        else f"cross-entropy bound {test['cross_entropy_bound']:.2f}"
+    )
+    spread = "" if test["stderr"] is None else f" ± {test['stderr']:.2f}"
+    units = f"{test['active_units']} of {record['settings']['latent_dim']} units active"
+    return (
+        f"Test, nats/image: negative ELBO {test['neg_elbo']:.2f}{spread} = reconstruction "
+        f"{test['reconstruction']:.2f} + KL {test['kl']:.2f}; {bound} (k={test['k']}, {test['n_images']} images, "
+        f"binarisation {test['binarization']}); {units}."
+    )
+
+
+def _where_it_stands(cause: object, arguments: argparse.Namespace) -> str:
+    """What stopped the run, and the command that goes on with it."""
+    try:
+        record = RunFolder(arguments.out).read_record()
+    except (AttributeError, BadInput):
+        return f"{cause}, and nothing was recorded yet; call again to begin."
+    typed = {"--dataset": getattr(arguments, "dataset", None), "--epochs": getattr(arguments, "epochs", None)}
+    again = [word for flag, value in typed.items() if value is not None for word in (flag, str(value))]
+    command = shlex.join(["python", "-m", "companion", "run", *again, "--out", arguments.out, "--resume"])
+    return f"{cause}; {record['epochs_done']} epochs are safe; go on with: {command}"
+
+
+def _list_data() -> int:
+    for source in data.sources():
+        state = "here" if source.present else "not here yet"
+        print(f"{source.name:14} {state:13} {source.images:>15} images: {source.what}")
+        print(f"{'':14} from {source.origin}; licence: {source.licence}")
+    print(f"{'FILE.npz':14} your own images: arrays images and labels, or x_train, y_train, x_test, y_test")
+    return 0
+
+
+def _complain(message: object, code: int) -> int:
+    print(f"companion: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""Reading .npz files with care, and turning one's own arrays into a :class:`~companion.data.Dataset`."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from companion.data.dataset import Dataset, read_only
+from companion.errors import BadInput, check_images, check_whole_number
+
+FOUR_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_ALLOWED = "images (and labels), or x_train and x_test (and y_train, y_test)"
+_SAVE = "np.savez_compressed('my.npz', images=images, labels=labels)"
+# Of one's own images, one in six is kept for the test: the proportion of the digits (297 of 1,797).
+_TEST_SHARE = 1 / 6
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of the .npz file ``path``; pickled objects are never loaded.
+
+    Every array is read to its end, so that the archive's own checksums are compared. Raises
+    :class:`~companion.errors.BadInput`, naming the file and the array, for anything that is not a whole, sound archive.
+    """
+    if path.is_dir():
+        raise BadInput(
+            f"{path} is a folder: expected a .npz file; pass the path of the file, e.g. {path / 'my.npz'}."
+        )
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(
+            f"{path} cannot be read as .npz ({error}): it is truncated, or another kind of file; "
+            f"expected arrays saved with {_SAVE}; write or fetch the file again."
+        ) from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise BadInput(
+            f"{path} holds one bare array (.npy): expected an .npz with {_ALLOWED}; save it with {_SAVE}."
+        )
+    with archive:
+        return {key: _read_member(archive, key, path) for key in archive.files}
+
+
+def _read_member(archive: Any, key: str, path: Path) -> np.ndarray:
+    """Read one array of an open archive."""
+    try:
+        array = archive[key]
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        if "allow_pickle" in str(error):
+            raise BadInput(
+                f"{path}: array {key} holds pickled Python objects, which are never loaded, for they can run code; "
+                f"expected numbers; stack the images into one uint8 or float32 array and save with {_SAVE}."
+            ) from error
+        raise BadInput(f"{path}: array {key} is damaged ({error}); write or fetch the file again.") from error
+    if not isinstance(array, np.ndarray):
+        raise BadInput(f"{path}: member {key} is not an array; expected {_ALLOWED}; save them with {_SAVE}.")
+    return array
+
+
+def load_own_file(path: Path, seed: int) -> Dataset:
+    """Return one's own .npz file as a data set named after the file, without its ending."""
+    return from_arrays(read_npz(path), name=path.stem, seed=seed, source=path.name, where=str(path))
+
+
+def from_arrays(
+    arrays: Mapping[str, Any],
+    *,
+    name: str = "arrays",
+    seed: int = 0,
+    source: str = "memory",
+    where: str | None = None,
+) -> Dataset:
+    """Make a data set of one's own arrays, given under the names that a file would have.
+
+    Either ``images`` and, where there are any, ``labels``: the images are shuffled by ``seed`` and one in six becomes
+    a test image. Or ``x_train``, ``x_test`` and, where there are labels, ``y_train``, ``y_test``: taken as they are.
+    Images have shape ``(n, height, width)`` or ``(n, height, width, channels)`` and are uint8 from 0 to 255, floats in
+    [0, 1], or booleans. Labels are whole numbers, at least 0, of shape ``(n,)``; the values that occur become the
+    class names, and the labels their positions among them.
+
+    Raises :class:`~companion.errors.BadInput`, naming the array, for anything else. ``where`` is what the message
+    calls the place that the arrays came from; by default it is ``name``.
+
+    Taught in chapter 01.
+    """
+    seed = check_whole_number("seed", seed, at_least=0)
+    place = where or name
+    parts = _split(arrays, place, seed) if _has_one_stack(arrays, place) else _given_split(arrays, place)
+    x_train, y_train, x_test, y_test = parts
+    class_names: tuple[str, ...] = ()
+    if y_train is not None and y_test is not None:
+        values, positions = np.unique(np.concatenate([y_train, y_test]), return_inverse=True)
+        class_names = tuple(str(value) for value in values)
+        y_train, y_test = (read_only(part) for part in np.split(positions.astype("int64"), [len(y_train)]))
+    return Dataset(name, read_only(x_train), read_only(x_test), y_train, y_test, class_names, source)
+
+
+def _has_one_stack(arrays: Mapping[str, Any], place: str) -> bool:
+    """Whether the arrays are ``images, labels``; raise unless they are in exactly one of the two layouts."""
+    one_stack, given_split = "images" in arrays, {"x_train", "x_test"} <= set(arrays)
+    if one_stack == given_split:
+        found = ", ".join(sorted(arrays)) or "no array at all"
+        what = "both layouts at once" if one_stack else "neither layout"
+        raise BadInput(f"{place} has {found} ({what}): expected {_ALLOWED}; save them with {_SAVE}.")
+    return one_stack
+
+
+def _split(arrays: Mapping[str, Any], place: str, seed: int) -> tuple:
+    """Shuffle ``images`` and ``labels`` by ``seed`` and keep one in six for the test."""
+    images = _as_pixels(arrays["images"], f"{place}: array images")
+    labels = (
+        _as_labels(arrays["labels"], len(images), f"{place}: array labels") if "labels" in arrays else None
+    )
+    if len(images) < 2:
+        raise BadInput(
+            f"{place}: array images holds 1 image: expected 2 or more, to train and to test on; add images."
+        )
+    order = np.random.default_rng(seed).permutation(len(images))
+    n_test = max(1, round(len(images) * _TEST_SHARE))
+    train, test = order[n_test:], order[:n_test]
+    if labels is None:
+        return images[train], None, images[test], None
+    return images[train], labels[train], images[test], labels[test]
+
+
+def _given_split(arrays: Mapping[str, Any], place: str) -> tuple:
+    """Take ``x_train, y_train, x_test, y_test`` as they are; both label arrays may be absent, but not one."""
+    x_train, x_test = (_as_pixels(arrays[key], f"{place}: array {key}") for key in ("x_train", "x_test"))
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise BadInput(
+            f"{place}: x_train has images of {x_train.shape[1:]} and x_test of {x_test.shape[1:]}: expected one size; "
+            "resize one of them."
+        )
+    if ("y_train" in arrays) != ("y_test" in arrays):
+        present, absent = ("y_train", "y_test") if "y_train" in arrays else ("y_test", "y_train")
+        raise BadInput(f"{place} has {present} without {absent}: expected both or neither; add {absent}.")
+    if "y_train" not in arrays:
+        return x_train, None, x_test, None
+    y_train = _as_labels(arrays["y_train"], len(x_train), f"{place}: array y_train")
+    return x_train, y_train, x_test, _as_labels(arrays["y_test"], len(x_test), f"{place}: array y_test")
+
+
+def _as_pixels(array: Any, what: str) -> np.ndarray:
+    """Return images as float32 of shape ``(n, height, width, channels)`` in [0, 1]."""
+    images = np.asarray(array)
+    if images.dtype != np.uint8 and images.dtype.kind not in "fb":
+        raise BadInput(
+            f"{what} has dtype {images.dtype}: expected uint8 from 0 to 255, floats in [0, 1] or booleans; "
+            "convert it with images.astype('uint8')."
+        )
+    if images.ndim not in (3, 4):
+        raise BadInput(
+            f"{what} has shape {images.shape}: expected (n, height, width) or (n, height, width, channels); "
+            "use images.reshape((-1, height, width))."
+        )
+    if images.size == 0:
+        raise BadInput(
+            f"{what} has shape {images.shape}, which is empty: expected at least one image; fill the array."
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.dtype != np.uint8:
+        return check_images(images, images.shape[1:], what)
+    if images.max() <= 1:
+        # Binarised images saved as bytes are common; divided by 255 they would all be black without a word.
+        raise BadInput(
+            f"{what} is uint8 but no value exceeds 1: expected 0 to 255; "
+            "if the pixels are binary, save images.astype('float32')."
+        )
+    return images.astype("float32") / np.float32(255)
+
+
+def _as_labels(array: Any, n_images: int, what: str) -> np.ndarray:
+    """Return labels as int64 of shape ``(n_images,)``."""
+    labels = np.asarray(array)
+    if labels.dtype.kind not in "iu":
+        raise BadInput(
+            f"{what} has dtype {labels.dtype}: expected whole numbers; convert it with labels.astype('int64')."
+        )
+    if labels.shape != (n_images,):
+        raise BadInput(
+            f"{what} has shape {labels.shape}: expected ({n_images},), one label for each of {n_images} images; "
+            "make the two agree."
+        )
+    if labels.min() < 0:
+        raise BadInput(
+            f"{what} holds {labels.min()}: expected labels of at least 0; number the classes from 0."
+        )
+    return labels.astype("int64")

@@ -1,0 +1,179 @@
+"""The package's own code on the page: a chapter prints a function's source and cannot drift from it.
+
+The notebook guard compares a listing exactly, so that a chapter whose code has changed since it was executed
+turns red.
+"""
+
+import ast
+import inspect
+import linecache
+from types import ModuleType
+from typing import Any
+
+from companion.errors import BadInput
+
+_WITH_A_BODY = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ADVICE = (
+    "expected a function, class or method that is written in a module; pass one, such as objectives.vae_loss."
+)
+
+
+class Listing:
+    """Source code that a notebook shows as highlighted Python and a terminal as plain text.
+
+    ``source`` is the text. As Markdown it is a fenced block of Python.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def __repr__(self) -> str:
+        return self.source
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        # A fence must be longer than any run of backticks inside it.
+        fence = "```"
+        while fence in self.source:
+            fence += "`"
+        return {"text/markdown": f"{fence}python\n{self.source}\n{fence}", "text/plain": self.source}
+
+
+def show_source(obj: Any, *, docstring: bool = False) -> Listing:
+    """The source of ``obj`` as it stands in its file, below a comment that names the file.
+
+    Args:
+        obj: a function, a class, a method or a property. A decorated function is shown with its decorators.
+        docstring: whether to keep docstrings, its own and those of the methods inside. Comments always stay.
+
+    Returns:
+        A :class:`Listing`; as the last line of a notebook cell it becomes a highlighted block of code.
+
+    Raises:
+        BadInput: for anything without source in a module: an instance, a builtin, a lambda, a whole module, a
+            function that was typed into the notebook itself.
+
+    Taught in every chapter: this is how a page shows the code behind it.
+    """
+    target = _underlying(obj)
+    module = inspect.getmodule(target)
+    lines = _lines_of_file(target, module)
+    node = _find(target, lines)
+    if module is None or node is None:
+        raise BadInput(f"{_name(obj)} has no definition in a file: {_ADVICE}")
+    first, last = _first_line(node), node.end_lineno or node.lineno
+    in_strings = _inside_strings(node)
+    doc_lines = {} if docstring else _docstring_lines(node, lines)
+    kept = [
+        _without_indent(lines[number - 1], node.col_offset, number in in_strings)
+        for number in range(first, last + 1)
+        if number not in doc_lines
+    ]
+    return Listing("\n".join([f"# {_place(module)}", *kept]))
+
+
+def _underlying(obj: Any) -> Any:
+    """The function or class behind a method, a property or a wrapper; :class:`BadInput` for anything else."""
+    if isinstance(obj, property):
+        obj = obj.fget
+    if isinstance(obj, staticmethod | classmethod) or inspect.ismethod(obj):
+        obj = obj.__func__
+    if isinstance(obj, ModuleType):
+        raise BadInput(f"the module {obj.__name__} came: {_ADVICE}")
+    if inspect.isroutine(obj) or inspect.isclass(obj):
+        obj = inspect.unwrap(obj)
+    if not (inspect.isfunction(obj) or inspect.isclass(obj)):
+        raise BadInput(f"{_name(obj)} came: {_ADVICE}")
+    if obj.__name__ == "<lambda>":
+        raise BadInput(f"a lambda came: {_ADVICE}")
+    if obj.__module__ == "__main__":
+        raise BadInput(
+            f"{obj.__name__} was defined in this notebook or script, where its code is in view: {_ADVICE}"
+        )
+    return obj
+
+
+def _name(obj: Any) -> str:
+    """How a message calls ``obj``: by its own name, or as an instance of its class."""
+    return getattr(obj, "__name__", None) or f"an object of type {type(obj).__name__}"
+
+
+def _lines_of_file(target: Any, module: ModuleType | None) -> list[str]:
+    """The lines of the file that defines ``target``, without their ends; none for what is compiled."""
+    try:
+        path = inspect.getsourcefile(target)
+    except TypeError:
+        path = None
+    if path is None:
+        return []
+    linecache.checkcache(path)
+    return [line.rstrip("\n") for line in linecache.getlines(path, vars(module) if module else None)]
+
+
+def _find(target: Any, lines: list[str]) -> Any:
+    """The syntax node that defines ``target``, found by line for a function, by full name for a class."""
+    for node, path in _definitions(ast.parse("\n".join(lines)), ()):
+        if inspect.isfunction(target):
+            if _first_line(node) == target.__code__.co_firstlineno and node.name == target.__name__:
+                return node
+        elif path == tuple(part for part in target.__qualname__.split(".") if part != "<locals>"):
+            return node
+    return None
+
+
+def _definitions(node: ast.AST, path: tuple[str, ...]) -> Any:
+    """Every function and class below ``node`` with the names that lead to it."""
+    for child in ast.iter_child_nodes(node):
+        here = (*path, child.name) if isinstance(child, _WITH_A_BODY) else path
+        if isinstance(child, _WITH_A_BODY):
+            yield child, here
+        yield from _definitions(child, here)
+
+
+def _first_line(node: Any) -> int:
+    """The line on which a definition begins: that of its first decorator, where there is one."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _docstring_lines(node: Any, lines: list[str]) -> set[int]:
+    """The numbers of the lines that hold the docstrings in ``node``, and of the blank lines after each."""
+    dropped: set[int] = set()
+    for inner in ast.walk(node):
+        if not _has_docstring(inner):
+            continue
+        text, *rest = inner.body
+        last = text.end_lineno or text.lineno
+        # A body needs something to hold on to, and a docstring that shares its line with code stays with it.
+        if not rest or rest[0].lineno <= last or text.lineno == inner.lineno:
+            continue
+        while not lines[last].strip():
+            last += 1
+        dropped.update(range(text.lineno, last + 1))
+    return dropped
+
+
+def _inside_strings(node: Any) -> set[int]:
+    """The numbers of the lines that begin inside a string value, which fewer blanks would change."""
+    docstrings = {id(inner.body[0].value) for inner in ast.walk(node) if _has_docstring(inner)}
+    return {
+        number
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.JoinedStr | ast.Constant) and id(inner) not in docstrings
+        for number in range(inner.lineno + 1, (inner.end_lineno or inner.lineno) + 1)
+    }
+
+
+def _has_docstring(node: Any) -> bool:
+    return isinstance(node, _WITH_A_BODY) and ast.get_docstring(node) is not None
+
+
+def _without_indent(line: str, indent: int, keep: bool) -> str:
+    """``line`` without ``indent`` leading blanks; one with fewer, such as a comment far left, stays whole."""
+    return line if keep else line[:indent].lstrip() + line[indent:]
+
+
+def _place(module: ModuleType) -> str:
+    """Where ``module`` lies, from the folder of its package on: the same on every machine."""
+    parts = module.__name__.split(".")
+    return "/".join([*parts, "__init__.py"] if hasattr(module, "__path__") else parts) + (
+        "" if hasattr(module, "__path__") else ".py"
+    )
