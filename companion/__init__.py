@@ -20,6 +20,7 @@ _ROOMS = (
     "likelihoods",
     "linear_gaussian",
     "listing",
+    "machine",
     "networks",
     "objectives",
     "plots",

@@ -168,7 +168,7 @@ def _where_it_stands(cause: object, arguments: argparse.Namespace) -> str:
     typed = {"--dataset": getattr(arguments, "dataset", None), "--epochs": getattr(arguments, "epochs", None)}
     again = [word for flag, value in typed.items() if value is not None for word in (flag, str(value))]
     command = shlex.join(["python", "-m", "companion", "run", *again, "--out", arguments.out, "--resume"])
-    return f"{cause}; {record['epochs_done']} epochs are safe; go on with: {command}"
+    return f"{cause}; epochs that are safe: {record['epochs_done']}; go on with: {command}"
 
 
 def _list_data() -> int:

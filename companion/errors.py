@@ -50,7 +50,9 @@ def check_images(
         raise BadInput(
             f"{what} have shape {array.shape}: expected at least one image; pass an array with n >= 1."
         )
-    bad = int((~np.isfinite(array)).sum()) if array.dtype.kind == "f" else 0
+    with np.errstate(over="ignore"):  # what overflows single precision is found, as infinity, in the next line
+        array = array.astype("float32", copy=False)
+    bad = int((~np.isfinite(array)).sum())
     if bad:
         raise BadInput(
             f"{what} hold {bad} values that are NaN or infinite: expected finite pixels; clean them first."
@@ -61,7 +63,7 @@ def check_images(
         raise BadInput(
             f"{what} hold values from {low:g} to {high:g}: expected pixels in [0, 1]; {advice} first."
         )
-    return array.astype("float32", copy=False)
+    return array
 
 
 def _as_array(values: Any, what: str) -> np.ndarray:
@@ -93,8 +95,10 @@ def check_codes(codes: Any, latent_dim: int) -> np.ndarray:
             f"codes have shape {array.shape} and dtype {array.dtype}: expected (n, {latent_dim}) real numbers, n >= 1; "
             f"pass np.reshape(codes, (-1, {latent_dim}))."
         )
-    if not np.isfinite(array.astype("float64")).all():
+    with np.errstate(over="ignore"):
+        array = array.astype("float32", copy=False)
+    if not np.isfinite(array).all():
         raise BadInput(
             f"codes of shape {array.shape} hold NaN or infinity: expected finite numbers; clean them first."
         )
-    return array.astype("float32", copy=False)
+    return array

@@ -53,7 +53,7 @@ def _bound(model: Any, images: np.ndarray, k: int, generator: Any, decoded_at_on
 def _check_some_images(x: Any) -> None:
     if np.ndim(x) == 0 or len(x) == 0:
         raise BadInput(
-            f"images have shape {np.shape(x)}: expected at least one image; pass an array (n, *image_shape) with n >= 1."
+            f"images have shape {np.shape(x)}: expected at least one image; pass an array (n, ...) with n >= 1."
         )
 
 
@@ -80,8 +80,8 @@ def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
 def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed: int = 0) -> dict[str, Any]:
     """Test scores in nats per image: ``neg_elbo = reconstruction + kl`` over all of ``x`` and L_k over ``n_images``.
 
-    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed`` fixes all
-    noise, and the model's own stream of noise stays where it is. The first ``n_images`` of ``x`` (all where
+    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed``
+    fixes the noise of both. The first ``n_images`` of ``x`` (all where
     None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where grey pixels
     meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
     """

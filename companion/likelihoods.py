@@ -20,7 +20,7 @@ FAMILIES: dict[str, type[Distribution]] = {
 }
 WITH_SCALE = ("normal", "discretized_logistic")
 LINKS = ("sigmoid", "identity")
-FIRST_SCALE = {"normal": 0.5, "discretized_logistic": 0.1}
+FIRST_SCALE = {"normal": 0.1, "discretized_logistic": 0.05}  # near what images in [0, 1] end at
 
 
 @keras.saving.register_keras_serializable(package="companion")

@@ -137,9 +137,7 @@ def _first_line(node: Any) -> int:
 def _docstring_lines(node: Any, lines: list[str]) -> set[int]:
     """The numbers of the lines that hold the docstrings in ``node``, and of the blank lines after each."""
     dropped: set[int] = set()
-    for inner in ast.walk(node):
-        if not _has_docstring(inner):
-            continue
+    for inner in _documented(node):
         text, *rest = inner.body
         last = text.end_lineno or text.lineno
         # A body needs something to hold on to, and a docstring that shares its line with code stays with it.
@@ -153,7 +151,7 @@ def _docstring_lines(node: Any, lines: list[str]) -> set[int]:
 
 def _inside_strings(node: Any) -> set[int]:
     """The numbers of the lines that begin inside a string value, which fewer blanks would change."""
-    docstrings = {id(inner.body[0].value) for inner in ast.walk(node) if _has_docstring(inner)}
+    docstrings = {id(inner.body[0].value) for inner in _documented(node)}
     return {
         number
         for inner in ast.walk(node)
@@ -162,8 +160,10 @@ def _inside_strings(node: Any) -> set[int]:
     }
 
 
-def _has_docstring(node: Any) -> bool:
-    return isinstance(node, _WITH_A_BODY) and ast.get_docstring(node) is not None
+def _documented(node: ast.AST) -> list[Any]:
+    """``node`` and the functions and classes inside it, those that have a docstring."""
+    inside = [inner for inner in ast.walk(node) if isinstance(inner, _WITH_A_BODY)]
+    return [inner for inner in inside if ast.get_docstring(inner) is not None]
 
 
 def _without_indent(line: str, indent: int, keep: bool) -> str:

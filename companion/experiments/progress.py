@@ -1,0 +1,66 @@
+"""How far a run has come: a bar where a person looks on, a line an epoch where the output goes to a file."""
+
+import sys
+import time
+from typing import Any
+
+import keras
+from tqdm.auto import tqdm
+
+Logs = dict[str, float] | None
+
+
+def say(line: str) -> None:
+    """A line for whoever looks on; figures for other programs are in run.json."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def progress_callbacks(quiet: bool, done: int, epochs: int, batches: int) -> list[keras.callbacks.Callback]:
+    """What shows the progress of ``fit``: nothing where ``quiet``, else a bar on a terminal and lines elsewhere."""
+    if quiet:
+        return []
+    return [Bar(done, epochs, batches)] if sys.stderr.isatty() else [Lines(epochs)]
+
+
+class Bar(keras.callbacks.Callback):
+    """One bar over all batches of all epochs, with the negative ELBO so far in the present epoch."""
+
+    def __init__(self, done: int, epochs: int, batches: int) -> None:
+        super().__init__()
+        self.epochs, self.epoch = epochs, done
+        self.span = {"total": epochs * batches, "initial": done * batches}
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.bar = tqdm(**self.span, unit="batch", file=sys.stderr, dynamic_ncols=True)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self.bar.set_postfix_str(f"epoch {self.epoch + 1}/{self.epochs}, {_figure(logs)}", refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self.bar.close()
+
+
+class Lines(keras.callbacks.Callback):
+    """One line an epoch."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs, self.started = epochs, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        say(
+            f"epoch {epoch + 1}/{self.epochs}: {_figure(logs)}, {time.perf_counter() - self.started:.1f} seconds"
+        )
+
+
+def _figure(logs: dict[str, Any] | None) -> str:
+    """The negative ELBO, or the loss of a model that reports none."""
+    name = "neg_elbo" if logs and "neg_elbo" in logs else "loss"
+    return f"{name} {float((logs or {}).get(name, float('nan'))):.2f} nats/image"

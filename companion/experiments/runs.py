@@ -1,0 +1,118 @@
+"""Begin, resume and load recorded runs. Keras is imported only once everything else has been checked."""
+
+import os
+import sys
+from typing import Any
+
+from companion import data
+from companion.data import Dataset
+from companion.errors import BadInput
+from companion.experiments.folder import Record, RunFolder, describe_file
+from companion.experiments.settings import Settings, contradictions
+
+Folder = str | os.PathLike[str]
+
+
+def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = False) -> Record:
+    """Train and evaluate a model as ``settings`` say; return what is then in ``out/run.json``.
+
+    All figures are in nats per image. After every epoch ``out`` holds the model and a run.json that names it, so that
+    ``resume=True`` goes on after any stop, with the same batches and noise, and loses at most one epoch. Resuming with
+    more ``epochs`` trains a finished run further; resuming a finished run otherwise changes nothing. With dynamic
+    binarisation the test images are binarised once, statically. ``quiet`` leaves out the progress on stderr.
+
+    Raises :class:`~companion.errors.BadInput`, before any training, for a data set that cannot be read, more
+    ``images`` than there are, an ``out`` that is a file, cannot be written, is in use, or is not empty; and on resuming
+    where there is no run, where its files are damaged, or where ``settings`` contradict it. Also where the loss stops
+    being finite.
+    Raises OSError where the disk is full; what was there before then still holds. Taught in chapter 11.
+    """
+    folder = RunFolder(out)
+    with folder.claimed(resume):
+        record = _record_to_resume(folder, settings) if resume else None
+        if record and record["complete"] and record["epochs_done"] >= settings.epochs:
+            if not quiet:
+                print(
+                    "This run is complete: nothing to do. More epochs would train it further.",
+                    file=sys.stderr,
+                )
+            return record
+        dataset, digest = _load_dataset(settings, record)
+        # Last, since it takes ten seconds.
+        from companion.experiments import training
+
+        return training.train(settings, dataset, digest, folder, record, quiet)
+
+
+def load(out: Folder) -> tuple[Any, Record]:
+    """The trained model of the run in the folder ``out``, and its record; of an unfinished run, the latest epoch's.
+
+    Raises :class:`~companion.errors.BadInput` where there is no run, or its files are missing or damaged.
+    Taught in chapter 11.
+    """
+    folder = RunFolder(out)
+    record = folder.read_record()
+    checkpoint = folder.checkpoint(record)
+    from companion.experiments import training
+
+    return training.load_model(checkpoint, record["settings"]["model"]), record
+
+
+def settings_of(out: Folder) -> Settings:
+    """The settings of the run in the folder ``out``, to resume it with, perhaps with more epochs.
+
+    One's own images are recorded by the name of their file alone; replace ``dataset`` by its path where they lie
+    elsewhere. Raises :class:`~companion.errors.BadInput` where there is no run or its run.json is damaged.
+    """
+    folder = RunFolder(out)
+    return _settings_in(folder.read_record(), folder)
+
+
+def _settings_in(record: Record, folder: RunFolder) -> Settings:
+    try:
+        return Settings(**record["settings"])
+    except (TypeError, BadInput) as error:
+        raise BadInput(
+            f"{folder.path}: run.json has settings that do not fit ({error}); begin again in another folder."
+        ) from error
+
+
+def _record_to_resume(folder: RunFolder, settings: Settings) -> Record:
+    """The record of the run in ``folder``, whose files are whole and whose settings ``settings`` repeat."""
+    record = folder.read_record()
+    against = list(contradictions(settings, _settings_in(record, folder)))
+    if against:
+        raise BadInput(
+            f"{', '.join(against)} contradicts the run in {folder.path}: expected its own settings; leave the setting "
+            f"out, or begin a run in another folder."
+        )
+    folder.checkpoint(record)
+    return record
+
+
+def _load_dataset(settings: Settings, record: Record | None) -> tuple[Dataset, str | None]:
+    """The images, and the digest of the file they came from where they are one's own."""
+    file = settings.dataset_file
+    if file is not None and not file.exists():
+        advice = (
+            "run.json keeps only a file's name, so pass its path"
+            if record
+            else "correct the name or the path"
+        )
+        raise BadInput(
+            f"dataset={settings.dataset!r} is neither a known data set nor an existing file: expected one of "
+            f"{', '.join(data.NAMES)}, or the path of an .npz file; {advice}."
+        )
+    dataset = data.load(settings.dataset)
+    digest = None if file is None else describe_file(file)["sha256"]
+    if record and digest != record.get("dataset_sha256"):
+        raise BadInput(
+            f"dataset={settings.dataset!r} has SHA-256 {str(digest)[:12]}..., and the run was begun on "
+            f"{str(record.get('dataset_sha256'))[:12]}...: expected the same file; bring it back, or begin another run."
+        )
+    if settings.images is not None and settings.images > len(dataset.x_test):
+        raise BadInput(
+            f"images={settings.images}: {dataset.name} has {len(dataset.x_test)} test images; pass images="
+            f"{len(dataset.x_test)} or less, or leave it out for all."
+        )
+    return dataset, digest

@@ -1,0 +1,191 @@
+"""The part of a run that needs Keras: build or load the model, train it an epoch at a time, evaluate it."""
+
+import importlib
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from companion import data, evaluation
+from companion.data import Dataset
+from companion.errors import BadInput
+from companion import machine
+from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
+from companion.experiments.progress import progress_callbacks, say
+from companion.experiments.settings import MODELS, Settings
+from companion.networks import build_conv_decoder, build_conv_encoder
+
+
+def train(
+    settings: Settings,
+    dataset: Dataset,
+    dataset_sha256: str | None,
+    folder: RunFolder,
+    record: Record | None,
+    quiet: bool,
+) -> Record:
+    """Train from where ``record`` stands (None: from the start) to ``settings.epochs``, evaluate, and write it all."""
+    if not quiet:
+        say(f"{settings.model} on {dataset!r}")
+        say(f"{keras.backend.backend()} on {machine.device()}")
+    # The networks and batches have seeds of their own; this is for whatever a family may draw without one.
+    keras.utils.set_random_seed(settings.seed)
+    if record is None:
+        model = build(settings, dataset.image_shape)
+        record = _first_record(settings, dataset, dataset_sha256, model)
+        folder.commit(record, checkpoint_name(0), model.save)
+    else:
+        model = load_model(folder.checkpoint(record), settings.model)
+        record = {
+            **record,
+            "settings": settings.recorded(),
+            "complete": False,
+            "test": None,
+            **_circumstances(),
+        }
+    if record["epochs_done"] < settings.epochs:
+        _fit(model, settings, dataset, folder, record, quiet)
+    # Copied before the evaluation, which moves the noise on: a run that is trained further goes on as if never stopped.
+    trained = folder.copy_of(folder.checkpoint(record))
+    if not quiet:
+        say(f"evaluating, with k={settings.k}")
+    started = time.perf_counter()
+    record["test"] = evaluate(model, settings, dataset.x_test)
+    record["seconds"]["evaluate"] = round(time.perf_counter() - started, 2)
+    record["complete"] = True
+    _note_memory(record)
+    folder.commit(record, FINAL_MODEL, trained)
+    return record
+
+
+def build(settings: Settings, image_shape: tuple[int, ...]) -> keras.Model:
+    """The compiled model that ``settings`` describe, for images of ``image_shape``."""
+    networks: dict[str, Any] = {"input_shape": image_shape, "latent_dim": settings.latent_dim}
+    if settings.network == "conv":
+        # The same two seeds that a model gives to the dense pair it builds itself.
+        seeds = 2 * settings.seed, 2 * settings.seed + 1
+        networks = {
+            "encoder": build_conv_encoder(image_shape, settings.latent_dim, seed=seeds[0]),
+            "decoder": build_conv_decoder(settings.latent_dim, image_shape, seed=seeds[1]),
+        }
+    model = _class_of(settings.model)(**networks, likelihood=settings.likelihood, seed=settings.seed)
+    # XLA draws another stream of noise: with it, a run on a GPU would differ from one on a CPU. JAX has no other way.
+    jit_compile = "auto" if keras.backend.backend() == "jax" else False
+    model.compile(keras.optimizers.Adam(settings.learning_rate), jit_compile=jit_compile)
+    return model
+
+
+def load_model(checkpoint: Path, model_name: str) -> keras.Model:
+    """The model in a checkpoint, compiled, with optimizer and noise where they stood."""
+    _class_of(model_name)  # importing its module registers it with Keras
+    return keras.models.load_model(checkpoint)
+
+
+def evaluate(model: keras.Model, settings: Settings, x_test: np.ndarray) -> dict[str, Any]:
+    """Scores on the test images, in nats per image, with the binarisation they were taken under.
+
+    Dynamic binarisation is for training: here one static draw takes its place, or the figure would change with every
+    look. Its seed is not the training images' own, whose pixels would otherwise share their random numbers.
+    """
+    how = "static" if settings.binarize == "dynamic" else settings.binarize
+    seed = settings.seed + 1
+    images = data.binarize(x_test, how, seed=seed)
+    scores = evaluation.score(model, images, k=settings.k, n_images=settings.images, seed=settings.seed)
+    for name in ("neg_elbo", "log_likelihood", "cross_entropy_bound"):
+        _check_finite(f"test {name}", scores[name])
+    # A single image has no spread.
+    scores["stderr"] = scores["stderr"] if math.isfinite(scores["stderr"]) else None
+    return {**scores, "binarization": how, "binarization_seed": seed if how == "static" else None}
+
+
+def _class_of(model_name: str) -> Any:
+    module, _, name = MODELS[model_name].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _first_record(settings: Settings, dataset: Dataset, digest: str | None, model: keras.Model) -> Record:
+    return {
+        "schema": SCHEMA,
+        "model": settings.model,
+        "dataset": settings.recorded()["dataset"],
+        "dataset_sha256": digest,
+        "n_train": len(dataset.x_train),
+        "n_test": len(dataset.x_test),
+        "binarization": settings.binarize,
+        "likelihood": settings.likelihood,
+        "settings": settings.recorded(),
+        "epochs_done": 0,
+        "complete": False,
+        "unit": "nats/image",
+        "history": {},
+        "test": None,
+        "parameters": {part: int(getattr(model, part).count_params()) for part in ("encoder", "decoder")},
+        "seconds": {"train": 0.0, "evaluate": None},
+        "peak_memory_mb": machine.peak_memory_mb(),
+        **_circumstances(),
+        "files": {},
+    }
+
+
+def _circumstances() -> dict[str, Any]:
+    """On what a run is computed; where it was resumed elsewhere, the last place counts."""
+    backend = keras.backend.backend()
+    return {
+        "versions": machine.versions(backend),
+        "backend": backend,
+        "device": machine.device(),
+        "commit": machine.commit(),
+    }
+
+
+def _fit(
+    model: keras.Model, settings: Settings, dataset: Dataset, folder: RunFolder, record: Record, quiet: bool
+) -> None:
+    done = record["epochs_done"]
+    batches = data.Batches(
+        dataset.x_train, settings.batch_size, how=settings.binarize, seed=settings.seed, epoch=done
+    )
+    # The keeper comes first: an epoch is announced once it is safe.
+    callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]
+    model.fit(
+        batches, initial_epoch=done, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=callbacks
+    )
+
+
+class Keeper(keras.callbacks.Callback):
+    """After each epoch: the whole model and the record that names it, to the disk."""
+
+    def __init__(self, folder: RunFolder, record: Record) -> None:
+        super().__init__()
+        self.folder, self.record = folder, record
+        self.started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        record, seconds = self.record, time.perf_counter() - self.started
+        for name, value in (logs or {}).items():
+            _check_finite(f"{name} of epoch {epoch + 1}", float(value))
+            record["history"].setdefault(name, []).append(round(float(value), 5))
+        record["seconds"]["train"] = round(record["seconds"]["train"] + seconds, 2)
+        record["epochs_done"] = epoch + 1
+        _note_memory(record)
+        self.folder.commit(record, checkpoint_name(epoch + 1), self.model.save)
+
+
+def _check_finite(what: str, value: float | None) -> None:
+    if value is not None and not math.isfinite(value):
+        raise BadInput(
+            f"{what} is {value}: expected a finite number of nats; begin a run in another folder with a smaller "
+            f"learning_rate."
+        )
+
+
+def _note_memory(record: Record) -> None:
+    """The most that any part of the run has taken; a run that was resumed has had several processes."""
+    peaks = [peak for peak in (record["peak_memory_mb"], machine.peak_memory_mb()) if peak is not None]
+    record["peak_memory_mb"] = max(peaks, default=None)

@@ -1,0 +1,32 @@
+"""The pictures of the book: originals and reconstructions, samples, latent space, curves, diagrams.
+
+Every function returns a :class:`BookFigure`: at most 900 pixels wide, opaque, in colours that colour-blind
+readers tell apart, with an ``alt_text`` that says what is to be seen in measured numbers. Models are whatever
+has ``decode(codes)`` or ``sample(n)``, so nothing here imports Keras. Taught in chapter 05, latent space.
+"""
+
+from companion.plots.curves import learning_curves
+from companion.plots.diagrams import model_diagram
+from companion.plots.figure import CLASS_COLOURS, LINE_COLOURS, BookFigure, book_style
+from companion.plots.images import decoded_points, originals_and_reconstructions, samples
+from companion.plots.latent import latent_lines, manifold_grid
+from companion.plots.lines import bars, histogram, line_plot
+from companion.plots.scatter import latent_scatter
+
+__all__ = [
+    "CLASS_COLOURS",
+    "LINE_COLOURS",
+    "BookFigure",
+    "bars",
+    "book_style",
+    "decoded_points",
+    "histogram",
+    "latent_lines",
+    "latent_scatter",
+    "learning_curves",
+    "line_plot",
+    "manifold_grid",
+    "model_diagram",
+    "originals_and_reconstructions",
+    "samples",
+]
