@@ -1,0 +1,30 @@
+"""Show the arguments of Keras classes on the API pages.
+
+Keras gives its layers and models a ``__new__`` that takes anything, and autodoc would print that one instead of the
+arguments that ``__init__`` names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util.inspect import signature, stringify_signature
+
+HIDDEN = "(*args, **kwargs)"
+
+
+def show_init(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, arguments: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    """Replace a class's catch-all signature by that of its ``__init__``."""
+    if what != "class" or arguments != HIDDEN:
+        return None
+    return stringify_signature(signature(obj.__init__, bound_method=True), unqualified_typehints=True), None
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Listen to autodoc, which must be loaded first."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-signature", show_init)
+    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

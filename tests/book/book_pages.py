@@ -1,0 +1,171 @@
+"""Protects the built pages: built without a warning, every link leads somewhere, every picture is described, every
+formula is drawn, nothing is loaded from another host, and no path of a machine is told.
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from docutils import nodes
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("book")
+
+# Tags that make a browser fetch something, and the attribute that names it. Links that a reader may click are not among
+# them; they may lead anywhere.
+LOADING = {
+    "script": ("src",),
+    "link": ("href",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "iframe": ("src",),
+    "object": ("data",),
+    "embed": ("src",),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+}
+STYLE_URL = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
+RAW_LATEX = re.compile(r"\\[A-Za-z]+|\$[^$\n]+\$")
+
+
+def test_build_has_no_warning(book):
+    problems = [line for line in book.log.splitlines() if re.search(r"WARNING|ERROR|ExtensionError", line)]
+    assert book.returncode == 0, "\n".join(problems) or book.log[-3000:]
+
+
+def test_build_takes_less_than_a_minute(book):
+    # Of the processor, since the tests that run at the same time must not turn this one red.
+    assert book.seconds < 60
+
+
+def test_make_book_runs_the_command_that_is_checked_here():
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "build -W -n --keep-going" in recipe
+
+
+def test_every_page_of_the_contents_is_built(book):
+    listed = re.findall(r"(?:root|file):\s*(\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert len(listed) > 15
+    assert [name for name in listed if f"{name}.html" not in book.pages] == []
+
+
+def test_internal_links_and_anchors_lead_somewhere(book):
+    anchors = {
+        name: {
+            tag.get("id") or tag.get("name")
+            for tag in page.find_all(lambda tag: tag.get("id") or tag.get("name"))
+        }
+        for name, page in book.pages.items()
+    }
+    bad, checked = [], 0
+    for name, page in book.pages.items():
+        for tag in page.find_all(["a", "link", "script", "img"]):
+            address = tag.get("href") or tag.get("src") or ""
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc or not (parts.path or parts.fragment):
+                continue
+            checked += 1
+            target = (book.html / name).parent / unquote(parts.path) if parts.path else book.html / name
+            target = target.resolve()
+            if not target.is_file():
+                bad.append(f"{name}: {address} has no file")
+                continue
+            within = target.relative_to(book.html.resolve()).as_posix()
+            if parts.fragment and within in anchors and unquote(parts.fragment) not in anchors[within]:
+                bad.append(f"{name}: {address} has no such anchor")
+    assert checked > 500
+    assert bad == []
+
+
+def test_no_address_is_a_placeholder(book):
+    links = {tag["href"] for page in book.pages.values() for tag in page.find_all("a", href=True)}
+    names = ("example.com", "example.org", "executablebooks", "localhost", "127.0.0.1")
+    assert [link for link in sorted(links) if any(name in link for name in names)] == []
+
+
+def test_every_picture_is_described(book):
+    bad, checked = [], 0
+    for name, page in book.pages.items():
+        for image in page.find_all("img"):
+            checked += 1
+            alt = (image.get("alt") or "").strip()
+            is_file_name = re.search(r"_images/|\.(png|svg|jpe?g|gif)$", alt) or alt in image.get("src", "")
+            if not alt or is_file_name:
+                bad.append(f"{name}: {image.get('src')} has alt {alt!r}")
+    assert checked > len(book.pages) / 2
+    assert bad == []
+
+
+def test_every_formula_is_drawn(book):
+    total = 0
+    for name, tree in book.trees.items():
+        page = book.pages[f"{name}.html"]
+        article = page.select_one("article.bd-article")
+        inline, blocks = (len(list(tree.findall(kind))) for kind in (nodes.math, nodes.math_block))
+        drawn = article.select(".drawn-math > svg, .drawn-equation-body > svg")
+        assert len(drawn) == inline + blocks, name
+        assert len(article.select(".spoken-math > math")) == len(drawn), name
+        assert all(svg.find(["path", "rect"]) for svg in drawn), name
+        total += len(drawn)
+    assert total > 50
+
+
+def test_no_raw_latex_is_left(book):
+    bad = []
+    for name, page in book.pages.items():
+        article = page.select_one("article.bd-article")
+        for text in article.find_all(string=RAW_LATEX) if article else []:
+            if not text.find_parent(["pre", "code", "script", "style"]):
+                bad.append(f"{name}: {text.strip()[:80]}")
+    assert bad == []
+
+
+def test_pages_load_nothing_from_another_host(book):
+    bad = []
+    for name, page in book.pages.items():
+        for tag in page.find_all(list(LOADING)):
+            for attribute in LOADING[tag.name]:
+                address = tag.get(attribute) or ""
+                if re.match(r"(https?:)?//", address):
+                    bad.append(f"{name}: <{tag.name}> {address}")
+        bad += [
+            f"{name}: style {url}"
+            for style in page.find_all("style")
+            for url in STYLE_URL.findall(style.text)
+        ]
+    for sheet in sorted(book.html.rglob("*.css")):
+        bad += [
+            f"{sheet.name}: {url}"
+            for url in STYLE_URL.findall(sheet.read_text(encoding="utf-8", errors="replace"))
+        ]
+    assert bad == []
+
+
+def test_no_script_for_mathematics_or_widgets_is_loaded(book):
+    names = {tag["src"] for page in book.pages.values() for tag in page.find_all("script", src=True)}
+    assert [
+        name for name in sorted(names) if re.search(r"mathjax|katex|require|embed-amd|thebe", name, re.I)
+    ] == []
+
+
+def test_pages_carry_no_path_of_this_machine(book):
+    secrets = {str(ROOT), str(book.folder), str(Path.home())} - {"/"}
+    bad = [
+        f"{path.relative_to(book.html)}: {secret}"
+        for path in sorted(book.html.rglob("*"))
+        if path.suffix in {".html", ".js", ".txt", ".ipynb", ".md"}
+        for secret in secrets
+        if f"{secret}/" in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert bad == []
+
+
+def test_every_public_module_has_a_page(book):
+    import companion
+
+    documented = {
+        tag.get("id", "") for page in book.pages.values() for tag in page.select("article [id^=module-]")
+    }
+    rooms = {f"module-companion.{room}" for room in companion._ROOMS}
+    assert rooms - documented == set()

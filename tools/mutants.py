@@ -1,0 +1,119 @@
+"""Break the package on purpose and count how many of the mistakes the unit tests notice: ``make mutants``.
+
+    make mutants                                   everything; fails below 90 % killed
+    make mutants MUTANTS="--sample 40 --seed 1"    a quick look
+    make mutants MUTANTS="companion/layers.py"     one module
+
+A mutant is killed when a test fails, or when the tests run five times as long as they should (counted apart). One that
+no test can kill, because it computes the same, is explained in tests/mutants_explained.toml; it counts as a survivor
+all the same.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.mutant_runs import Target, measure, prepare, try_all
+from tools.mutations import Mutant, mutants_of
+
+REQUIRED = 0.9
+EXPLANATIONS = Path("tests/mutants_explained.toml")
+# The tests of each module, its own first. Those that are not there are passed over.
+TESTS = {
+    "companion/objectives.py": ["tests/test_objectives.py"],
+    "companion/distributions.py": ["tests/test_distributions.py"],
+    "companion/layers.py": ["tests/test_layers.py"],
+    "companion/vae.py": ["tests/test_vae.py"],
+}
+
+
+def explanations() -> dict[tuple[str, str, str, str], str]:
+    """Why some survivors cannot be killed, by file, place, line of code and change."""
+    if not EXPLANATIONS.exists():
+        return {}
+    entries = tomllib.loads(EXPLANATIONS.read_text(encoding="utf-8")).get("survivor", [])
+    return {(e["file"], e["place"], e["code"], e["change"]): e["why"] for e in entries}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the root of the project; 0 if enough mutants were killed."""
+    parser = argparse.ArgumentParser(
+        prog="make mutants", description=__doc__.splitlines()[0] if __doc__ else None
+    )
+    parser.add_argument("files", nargs="*", default=list(TESTS), help="modules to break (default: all four)")
+    parser.add_argument("--tests", nargs="+", help="tests to run instead of the modules' own")
+    parser.add_argument("--sample", type=int, help="try only so many mutants, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--least-seconds", type=float, default=20.0, help="time that every mutant is given")
+    parser.add_argument("--list", action="store_true", help="only print the mutants")
+    options = parser.parse_args(arguments)
+    targets = [
+        Target(file, options.tests or [t for t in TESTS[file] if Path(t).exists()]) for file in options.files
+    ]
+    work = [(target, mutant) for target in targets for mutant in mutants_of(target.source())]
+    if options.sample is not None and options.sample < len(work):
+        work = random.Random(options.seed).sample(work, options.sample)
+    if options.list:
+        for target, mutant in work:
+            print(describe(target, mutant))
+        return 0
+    prepare()
+    with tempfile.TemporaryDirectory() as folder:
+        for target in targets:
+            measure(target, Path(folder), options.least_seconds)
+        began = time.monotonic()
+        fates = [(t, m, show_progress(fate)) for t, m, fate in try_all(work, options.jobs, Path(folder))]
+    print(f"\n{len(fates)} mutants in {time.monotonic() - began:.0f} s")
+    return report(targets, fates, whole=options.sample is None)
+
+
+def show_progress(fate: str) -> str:
+    """Print one sign a mutant."""
+    print({"killed": ".", "timed out": "t", "survived": "S"}[fate], end="", flush=True)
+    return fate
+
+
+def describe(target: Target, mutant: Mutant) -> str:
+    """Where a mutant is and what it changes."""
+    return f"{target.file}:{mutant.line} {mutant.place}: {mutant.change}"
+
+
+def report(targets: Sequence[Target], fates: Sequence[tuple[Target, Mutant, str]], whole: bool) -> int:
+    """Print killed over made, a line a module, and every survivor; 0 if enough were killed."""
+    explained = explanations()
+    for target in targets:
+        print(summary(target.file, [fate for owner, _, fate in fates if owner is target]))
+    print(summary("all", [fate for _, _, fate in fates]))
+    unexplained = 0
+    for target, mutant, fate in fates:
+        if fate == "survived":
+            why = explained.pop((target.file, mutant.place, mutant.code, mutant.change), "")
+            unexplained += not why
+            print(f"survived: {describe(target, mutant)}\n    {why or 'NOT EXPLAINED'}")
+    if whole:
+        for key in explained:
+            print(f"{EXPLANATIONS} explains what did not survive: {': '.join(key)}")
+    killed = sum(fate != "survived" for _, _, fate in fates) / max(1, len(fates))
+    print(f"{unexplained} survivors without an explanation in {EXPLANATIONS}")
+    print(f"killed {killed:.1%}, required {REQUIRED:.0%}: {'enough' if killed >= REQUIRED else 'TOO FEW'}")
+    return 0 if killed >= REQUIRED else 1
+
+
+def summary(name: str, fates: Sequence[str]) -> str:
+    """One line: killed over made, and how many of those by the time limit."""
+    killed = sum(fate != "survived" for fate in fates)
+    late = fates.count("timed out")
+    return (
+        f"{name:<28} {killed}/{len(fates)} killed ({killed / max(1, len(fates)):.1%}), {late} of them by time"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
