@@ -50,7 +50,7 @@ def check_images(
         raise BadInput(
             f"{what} have shape {array.shape}: expected at least one image; pass an array with n >= 1."
         )
-    with np.errstate(over="ignore"):  # what overflows single precision is found, as infinity, in the next line
+    with np.errstate(over="ignore"):  # what overflows becomes infinity, which the next line finds
         array = array.astype("float32", copy=False)
     bad = int((~np.isfinite(array)).sum())
     if bad:

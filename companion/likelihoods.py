@@ -2,7 +2,7 @@
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import keras
 from keras import ops
@@ -70,7 +70,9 @@ class Likelihood(keras.layers.Layer):
 
 def as_likelihood(likelihood: "str | type[Distribution] | Likelihood") -> Likelihood:
     """A :class:`Likelihood` from one, from a name or from a class of ``companion.distributions``."""
-    return likelihood if isinstance(likelihood, Likelihood) else Likelihood(likelihood)
+    if isinstance(likelihood, Likelihood):
+        return cast(Likelihood, likelihood)
+    return Likelihood(likelihood)
 
 
 def _name_of(family: Any) -> Any:

@@ -30,7 +30,9 @@ class LinearGaussian:
             float(scale),
         )
         gram = self.weights.T @ self.weights
-        if self.weights.ndim != 2 or not np.allclose(gram, np.diag(np.diag(gram)), atol=1e-6 * np.trace(gram)):
+        if self.weights.ndim != 2 or not np.allclose(
+            gram, np.diag(np.diag(gram)), atol=1e-6 * np.trace(gram)
+        ):
             raise BadInput(
                 f"weights of shape {self.weights.shape}: expected (pixels, latent_dim) with orthogonal columns; pass np.linalg.qr(weights)[0]."
             )

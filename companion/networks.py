@@ -176,7 +176,7 @@ def _check_widths(name: str, widths: Sequence[int], at_least: int = 1) -> tuple[
 
 def _check_shape(shape: int | Shape, rank: int | None = None) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    whole = all(isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes)
+    whole = all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0 for size in sizes)
     if not sizes or not whole or (rank is not None and len(sizes) != rank):
         wanted = (
             "(height, width, channels)"

@@ -341,3 +341,17 @@ def test_every_number_out_of_place_is_told():
 def test_other_kinds_of_output_agree_exactly():
     old, new = ([new_output("display_data", data={"application/json": {"a": n}})] for n in (1.0, 1.001))
     assert differences(old, old) == [] and "must agree exactly" in differences(old, new)[0]
+
+
+def figure_output(words: str) -> list[dict]:
+    return [{"output_type": "display_data", "data": {"image/png": "aWs=", "text/plain": words}}]
+
+
+def test_numbers_that_describe_a_figure_count_only_where_the_cell_asks():
+    stored, moved = (
+        figure_output("Codes from -3.1 to 3.8, 72% in place."),
+        figure_output("Codes from -3.6 to 3.9, 74% in place."),
+    )
+    assert differences(stored, moved) == []
+    assert differences(stored, moved, 0.05)
+    assert differences(stored, figure_output("Pixels from -3.1 to 3.8, 72% in place."))
