@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -45,8 +46,9 @@ class Target:
     kills: dict[str, int] = field(default_factory=dict)
     limit: float = 600.0
 
+    @cached_property
     def source(self) -> str:
-        """The module as it stands."""
+        """The module as it stood at first; an edit during the run must not shift the mutants."""
         return Path(self.file).read_text(encoding="utf-8")
 
     def order(self) -> list[str]:
@@ -131,7 +133,7 @@ def _run_tests(target: Target, mutant: Mutant | None, report: Path) -> None:
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None, deadline=None)
     hypothesis.settings.load_profile("mutants")
     if mutant is not None:
-        sys.meta_path.insert(0, Broken(target.file, mutant.tree(target.source())))
+        sys.meta_path.insert(0, Broken(target.file, mutant.tree(target.source)))
     watcher = Watcher(target.order())
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", *target.tests]
     status = int(pytest.main(arguments, plugins=[watcher]))

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     targets = [
         Target(file, options.tests or [t for t in TESTS[file] if Path(t).exists()]) for file in options.files
     ]
-    work = [(target, mutant) for target in targets for mutant in mutants_of(target.source())]
+    work = [(target, mutant) for target in targets for mutant in mutants_of(target.source)]
     if options.sample is not None and options.sample < len(work):
         work = random.Random(options.seed).sample(work, options.sample)
     if options.list:

@@ -102,7 +102,10 @@ def test_page_shows_exactly_the_recorded_runs(book):
     assert sorted(rows) == sorted(list(recorded.run_row(name, run)) for name, run in runs.items())
     for name, run in runs.items():
         shown = next(row for row in rows if row[0] == name)
-        assert shown[4].replace("−", "-").replace(",", "") == f"{run['test']['neg_elbo']:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{run['test']['stderr']:.2f}"
+        assert (
+            shown[4].replace("−", "-").replace(",", "")
+            == f"{run['test']['neg_elbo']:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{run['test']['stderr']:.2f}"
+        )
 
 
 @pytest.mark.xdist_group("book")

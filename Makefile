@@ -1,0 +1,69 @@
+# Every command of this project; `make` alone lists them. Written for GNU make 3.81 (macOS) and later.
+
+VENV ?= .venv
+PORT ?= 8000
+# Two workers suit two cores; each holds one TensorFlow.
+WORKERS ?= 2
+
+PYTHON_OF_VENV = $(VENV)/bin/python
+READY = $(VENV)/.companion-ready
+TIMED = @sh tools/timing.sh run
+UV = sh tools/uv.sh "$(VENV)"
+
+# Keras speaks to TensorFlow, which keeps quiet (both variables are needed for that); figures need no screen.
+KERAS_BACKEND ?= tensorflow
+TF_CPP_MIN_LOG_LEVEL ?= 3
+TF_ENABLE_ONEDNN_OPTS ?= 0
+MPLBACKEND ?= agg
+export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
+# What a shell happens to hold must not decide which package the book and its tests import.
+unexport PYTHONPATH
+
+.PHONY: help environment book test execute serve lint mutants lock clean distclean
+
+help:
+	@sh tools/timing.sh list Makefile
+
+environment: $(READY) ## make .venv from requirements.txt; the other commands do it by themselves
+
+$(READY): requirements.txt pyproject.toml
+	$(TIMED) environment $(UV) pip install --python "$(PYTHON_OF_VENV)" --require-hashes -r requirements.txt
+	@$(UV) pip install --python "$(PYTHON_OF_VENV)" --no-deps --no-build-isolation --quiet -e .
+	@touch $@
+
+# Sphinx reports a warning only when it reads a page, so after a failure all pages have to be read again.
+book: $(READY) ## build the book into _build/html, warnings are errors; runs no notebook
+	$(TIMED) book "$(VENV)/bin/jupyter-book" build -W -n --keep-going . || { rm -rf _build/.doctrees; exit 1; }
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: $(READY) ## unit tests, every notebook against its stored output, the book's checks
+	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
+		--nbval --nbval-current-env -p tests.notebook_guard tests chapters $(PYTEST_ARGS)
+
+execute: $(READY) ## run the chapters in place: [CHAPTER=04_objectives] [DATASET=mnist]
+	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \
+		$(if $(CHAPTER),--chapter "$(CHAPTER)") $(if $(DATASET),--dataset "$(DATASET)")
+
+serve: $(READY) ## show _build/html in the browser until stopped: [PORT=8000]
+	@test -f _build/html/index.html || { echo "There is no book yet; call: make book"; exit 1; }
+	@"$(PYTHON_OF_VENV)" -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lint: $(READY) ## ruff on code and notebooks, mypy on the package
+	$(TIMED) lint sh -c '"$$1" -m ruff check . && "$$1" -m ruff format --check . && "$$1" -m mypy' lint "$(PYTHON_OF_VENV)"
+
+mutants: $(READY) ## break the package on purpose, count what the tests notice: [MUTANTS="--sample 40"]
+	$(TIMED) mutants "$(PYTHON_OF_VENV)" -m tools.mutants $(MUTANTS)
+
+# Versions that are in the lock stay; `make lock UPGRADE=1` takes the newest that fit.
+lock: ## write requirements.txt from pyproject.toml: [UPGRADE=1]
+	$(TIMED) lock $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+		--extra cpu --group dev --no-header --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
+
+clean: ## remove the built book and all caches
+	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name .seconds -exec rm -rf {} +; fi
+	@find . -name .git -prune -o -path ./.venv -prune -o -type d \
+		\( -name __pycache__ -o -name .ipynb_checkpoints -o -name '*.egg-info' \) -prune -exec rm -rf {} +
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+
+distclean: clean ## remove .venv too
+	@rm -rf .venv _build
