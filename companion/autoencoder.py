@@ -21,8 +21,8 @@ class Autoencoder(keras.Model):
     """An encoder to one code an image, and a decoder back; trained on the negative log likelihood of the pixels.
 
     ``encoder`` maps ``(batch, *image_shape)`` to codes ``(batch, latent_dim)`` and ``decoder`` maps codes to logits
-    ``(batch, *image_shape)``. What is left out is built: the dense pair for ``input_shape`` and ``latent_dim``. A network
-    that is given decides both. ``likelihood`` is a name, a class of ``companion.distributions`` or a
+    ``(batch, *image_shape)``. What is left out is built: the dense pair for ``input_shape`` and ``latent_dim``.
+    A network that is given decides both. ``likelihood`` is a name, a class of ``companion.distributions`` or a
     :class:`~companion.likelihoods.Likelihood`; ``seed`` fixes the weights of the networks built here.
 
     After ``compile("adam")``, ``fit(images)`` takes images in [0, 1] and reports ``loss`` in nats per image.
@@ -150,7 +150,8 @@ class Autoencoder(keras.Model):
             wanted = "[z_mean, z_log_var, z]" if self.encoder_outputs == 3 else "one code"
             wanted += ", (batch, latent_dim)" + (" each" if self.encoder_outputs == 3 else "")
             raise BadInput(
-                f"encoder gives {len(shapes)} outputs of shapes {shapes}: {type(self).__name__} expects {wanted}; build it "
+                f"encoder gives {len(shapes)} outputs of shapes {shapes}: {type(self).__name__} expects "
+                f"{wanted}; build it "
                 f"with build_encoder(..., variational={self.encoder_outputs == 3})."
             )
         return tuple(encoder.input_shape[1:]), int(shapes[0][-1])
@@ -169,7 +170,8 @@ class Autoencoder(keras.Model):
         """Checked images, and the targets to give to Keras: none, or the images again where there are weights."""
         if y is not None:
             raise BadInput(
-                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} learns from images alone; "
+                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} learns from "
+                f"images alone; "
                 f"call fit(images)."
             )
         if _is_stream(x):
@@ -195,7 +197,8 @@ def _check_weights(weights: Any, n: int) -> None:
     array = np.asarray(weights)
     if array.shape != (n,) or array.dtype.kind not in "fiub" or not (np.isfinite(array) & (array >= 0)).all():
         raise BadInput(
-            f"sample_weight has shape {array.shape} and dtype {array.dtype}: expected ({n},) finite numbers >= 0, one an "
+            f"sample_weight has shape {array.shape} and dtype {array.dtype}: expected ({n},) finite numbers >= "
+            f"0, one an "
             f"image; pass for example np.ones({n})."
         )
 

@@ -1,7 +1,8 @@
 """Probability distributions: one over codes, four over pixels.
 
 Each is a plain object around the tensors that parametrise it and answers the same questions: ``log_prob(x)``,
-``sample(seed)``, ``mean()`` and ``kl(other)``. The last ``event_ndims`` axes are one event, and sums run over them: with
+``sample(seed)``, ``mean()`` and ``kl(other)``. The last ``event_ndims`` axes are one event, and sums run over
+them: with
 ``event_ndims=3`` a batch of images ``(batch, height, width, channels)`` has log probabilities of shape ``(batch,)``,
 and decoder outputs of shape ``(k, batch, height, width, channels)`` give ``(k, batch)``. Everything is in nats.
 
@@ -48,7 +49,7 @@ class Distribution:
         raise NotImplementedError
 
     def sample(self, seed: Seed = None) -> Tensor:
-        """One draw, of the shape of the parameters. ``seed``: an int (the same draw each time) or a ``SeedGenerator``."""
+        """One draw, of the shape of the parameters. ``seed``: an int repeats the draw, a ``SeedGenerator`` moves on."""
         raise NotImplementedError
 
     def _log_prob(self, x: Tensor) -> Tensor:
@@ -121,10 +122,11 @@ class Bernoulli(Distribution):
 
 
 class ContinuousBernoulli(Distribution):
-    """Grey pixels in [0, 1], from ``logits`` of shape ``(..., *event)``: the Bernoulli formula, normalised to a density.
+    """Grey pixels in [0, 1], from ``logits`` of shape ``(..., *event)``: the Bernoulli formula, normalised to a
+    density.
 
-    Source: Loaiza-Ganem & Cunningham (2019). Their constant C = 2 artanh(1 - 2 lambda) / (1 - 2 lambda) is l / tanh(l/2)
-    in the logit l of lambda. Taught in chapter 04.
+    Source: Loaiza-Ganem & Cunningham (2019). Their constant C = 2 artanh(1 - 2 lambda) / (1 - 2 lambda) is l /
+    tanh(l/2) in the logit l of lambda. Taught in chapter 04.
     """
 
     def __init__(self, logits: Tensor, event_ndims: int = 1):
@@ -166,7 +168,8 @@ class ContinuousBernoulli(Distribution):
 
 
 class Normal(Distribution):
-    """Real-valued pixels: independent normals of shape ``(..., *event)``; ``scale`` (sigma, > 0) broadcasts to ``mean``.
+    """Real-valued pixels: independent normals of shape ``(..., *event)``; ``scale`` (sigma, > 0) broadcasts to
+    ``mean``.
 
     With sigma squared = 1/2 its negative log likelihood is the summed squared error up to a constant. Chapter 04.
     """
@@ -194,8 +197,9 @@ class Normal(Distribution):
 class DiscretizedLogistic(Distribution):
     """Pixels that take the 256 grey levels 0, 1/255, ..., 1: the mass of a logistic around each level.
 
-    ``mean`` (the location) has shape ``(..., *event)``; ``scale`` > 0 broadcasts to it. The lowest and the highest level
-    take the tails, so that the masses add up to one. Source: Salimans et al. (2017), section 2.1. Chapter 04.
+    ``mean`` (the location) has shape ``(..., *event)``; ``scale`` > 0 broadcasts to it. The lowest and the
+    highest level take the tails, so that the masses add up to one. Source: Salimans et al. (2017), section 2.1.
+    Chapter 04.
     """
 
     def __init__(self, mean: Tensor, scale: Tensor = 0.1, event_ndims: int = 1):

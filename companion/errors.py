@@ -44,7 +44,8 @@ def check_images(
         )
     if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
         raise BadInput(
-            f"{what} have shape {array.shape}: expected (n, {', '.join(map(str, shape))}); {_how_to_reshape(array, shape)}"
+            f"{what} have shape {array.shape}: expected (n, {', '.join(map(str, shape))}); "
+            f"{_how_to_reshape(array, shape)}"
         )
     if len(array) == 0:
         raise BadInput(
@@ -72,7 +73,8 @@ def _as_array(values: Any, what: str) -> np.ndarray:
         return np.asarray(values)
     except ValueError as error:
         raise BadInput(
-            f"{what} came as a {type(values).__name__} whose items differ in size: expected one array; bring all items to "
+            f"{what} came as a {type(values).__name__} whose items differ in size: expected one array; bring "
+            f"all items to "
             f"one shape and pass np.stack(items)."
         ) from error
 

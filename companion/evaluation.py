@@ -22,7 +22,8 @@ def log_likelihood(
     """The k-sample bound L_k on log p(x) of each image: shape ``(n,)``, in nats.
 
     ``model`` needs ``log_weights(x, num_samples, seed)``; ``x`` are its images. L_k never lies above log p(x) in
-    expectation and rises with ``k``; k = 1 is an estimate of the ELBO. At most ``decoded_at_once`` images are decoded at
+    expectation and rises with ``k``; k = 1 is an estimate of the ELBO. At most ``decoded_at_once`` images are
+    decoded at
     a time, so that peak memory depends neither on ``k`` nor on n. On grey pixels with a Bernoulli decoder the figure
     bounds a cross-entropy, not a likelihood (chapter 04).
 
@@ -66,7 +67,8 @@ def code_variances(model: Any, x: Any) -> np.ndarray:
 
 
 def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
-    """How many latent coordinates carry information about ``x``: those whose posterior mean varies by over ``threshold``.
+    """How many latent coordinates carry information about ``x``: those whose posterior mean varies by over
+    ``threshold``.
 
     Raises :class:`~companion.errors.BadInput` for a negative threshold. Source: Burda et al. (2016), section 5.2.
     """
@@ -82,8 +84,8 @@ def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed
 
     ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed``
     fixes the noise of both. The first ``n_images`` of ``x`` (all where
-    None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where grey pixels
-    meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
+    None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where
+    grey pixels meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
     """
     _check_some_images(x)
     n_images = len(x) if n_images is None else check_whole_number("n_images", n_images)

@@ -14,12 +14,12 @@ Tensor = Any
 class Sampling(keras.layers.Layer):
     """The reparameterization trick: ``z = z_mean + exp(z_log_var / 2) * epsilon`` with epsilon ~ N(0, I).
 
-    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw an image, anew
-    on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
+    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw an
+    image, anew on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
 
     ``seed`` makes the stream of draws repeat from run to run; it does not make two calls equal, since the layer owns a
-    ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in shape, and
-    for a seed that is not a whole number of at least 0.
+    ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in
+    shape, and for a seed that is not a whole number of at least 0.
     Source: Kingma & Welling (2014), section 2.4. Taught in chapter 03.
     """
 

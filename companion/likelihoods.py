@@ -21,6 +21,9 @@ FAMILIES: dict[str, type[Distribution]] = {
 WITH_SCALE = ("normal", "discretized_logistic")
 LINKS = ("sigmoid", "identity")
 FIRST_SCALE = {"normal": 0.1, "discretized_logistic": 0.05}  # near what images in [0, 1] end at
+# Adam moves each weight by about its learning rate a step, too slow for a scale that must keep up with the error of
+# the first epochs. So the weight is the log scale divided by PACE.
+PACE = 10.0
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -28,13 +31,14 @@ class Likelihood(keras.layers.Layer):
     """The family of p(x|z) and its settings.
 
     ``family`` is a name (bernoulli, continuous_bernoulli, normal, discretized_logistic) or the class itself. ``scale``
-    belongs to the last two: a number > 0 fixes it, None learns one scale for all pixels together with the weights, which
+    belongs to the last two: a number > 0 fixes it, None learns one scale for all pixels together with the
+    weights, which
     for a normal tends to the root of the mean squared error (Rybkin et al., 2021). Decoder outputs are logits: the
-    sigmoid that brings them into [0, 1] lives here. ``link="identity"`` takes the outputs of a decoder as the mean itself,
-    for data outside [0, 1] or a linear model.
+    sigmoid that brings them into [0, 1] lives here. ``link="identity"`` takes the outputs of a decoder as the
+    mean itself, for data outside [0, 1] or a linear model.
 
-    Raises :class:`~companion.errors.BadInput` for an unknown family or link, a scale that is not positive, and a scale or
-    link where the family has none. Taught in chapter 04.
+    Raises :class:`~companion.errors.BadInput` for an unknown family or link, a scale that is not positive, and
+    a scale or link where the family has none. Taught in chapter 04.
     """
 
     def __init__(
@@ -49,10 +53,10 @@ class Likelihood(keras.layers.Layer):
         self.family = check_choice("likelihood", _name_of(family), FAMILIES)
         self.scale = _check_scale(self.family, scale)
         self.link = _check_link(self.family, link)
-        self.log_scale = None
+        self.raw_scale = None
         if self.family in WITH_SCALE and scale is None:
-            first = keras.initializers.Constant(math.log(FIRST_SCALE[self.family]))
-            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=first)
+            first = keras.initializers.Constant(math.log(FIRST_SCALE[self.family]) / PACE)
+            self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer=first)
         self.built = True
 
     def given(self, outputs: Tensor, event_ndims: int = 3) -> Distribution:
@@ -60,9 +64,13 @@ class Likelihood(keras.layers.Layer):
         outputs = ops.cast(outputs, "float32")
         if self.family not in WITH_SCALE:
             return FAMILIES[self.family](outputs, event_ndims=event_ndims)
-        scale = self.scale if self.log_scale is None else ops.exp(self.log_scale)
+        scale = self.current_scale()
         mean = ops.sigmoid(outputs) if self.link == "sigmoid" else outputs
         return FAMILIES[self.family](mean, scale, event_ndims=event_ndims)
+
+    def current_scale(self) -> Tensor:
+        """The scale as it stands, fixed or learned; None for a family without one."""
+        return self.scale if self.raw_scale is None else ops.exp(PACE * self.raw_scale)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "family": self.family, "scale": self.scale, "link": self.link}

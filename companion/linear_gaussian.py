@@ -34,11 +34,13 @@ class LinearGaussian:
             gram, np.diag(np.diag(gram)), atol=1e-6 * np.trace(gram)
         ):
             raise BadInput(
-                f"weights of shape {self.weights.shape}: expected (pixels, latent_dim) with orthogonal columns; pass np.linalg.qr(weights)[0]."
+                f"weights of shape {self.weights.shape}: expected (pixels, latent_dim) with orthogonal columns; "
+                f"pass np.linalg.qr(weights)[0]."
             )
         if self.bias.shape != self.weights.shape[:1] or not self.scale > 0:
             raise BadInput(
-                f"bias has shape {self.bias.shape} and scale is {scale!r}: expected ({self.weights.shape[0]},) and a number "
+                f"bias has shape {self.bias.shape} and scale is {scale!r}: expected ({self.weights.shape[0]},) "
+                f"and a number "
                 f"> 0; pass one bias a pixel and a positive scale."
             )
         self.pixels, self.latent_dim = self.weights.shape
@@ -74,8 +76,8 @@ class LinearGaussian:
     ) -> VAE:
         """This model as a :class:`~companion.vae.VAE` whose encoder is the exact posterior, moved off it by the shifts.
 
-        With no shift the ELBO equals log p(x), whatever noise is drawn. With log_var_shift = s and mean_shift = m the gap
-        is KL(q || p(z|x)), which :meth:`gap` gives.
+        With no shift the ELBO equals log p(x), whatever noise is drawn. With log_var_shift = s and mean_shift =
+        m the gap is KL(q || p(z|x)), which :meth:`gap` gives.
         """
         return VAE(
             self._encoder(np.broadcast_to(mean_shift, (self.latent_dim,)), log_var_shift, seed),

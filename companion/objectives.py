@@ -1,7 +1,7 @@
 """What a VAE optimises and what it reports, one value an image, in nats.
 
-Every function takes and returns terms of shape ``(batch,)`` or ``(k, batch)``. The mean over the batch is taken once, by
-the model, in the last line of its loss. Chapter 04 derives each of them.
+Every function takes and returns terms of shape ``(batch,)`` or ``(k, batch)``. The mean over the batch is taken
+once, by the model, in the last line of its loss. Chapter 04 derives each of them.
 """
 
 from typing import Any
@@ -46,9 +46,9 @@ def elbo_terms(log_likelihood: Tensor, kl: Tensor) -> dict[str, Tensor]:
 def vae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
     """The negative ELBO of each image, ``kl - log_likelihood``: shape ``(batch,)``, in nats.
 
-    The usual signature ``vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean`` and ``z_log_var`` outside the
-    function, which Keras 3 refuses, and it left open whether pixels are summed. Here the model passes both terms.
-    Raises :class:`~companion.errors.BadInput` where the shapes differ. Taught in chapter 04.
+    The usual signature ``vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean`` and ``z_log_var``
+    outside the function, which Keras 3 refuses, and it left open whether pixels are summed. Here the model
+    passes both terms. Raises :class:`~companion.errors.BadInput` where the shapes differ. Taught in chapter 04.
     """
     return -elbo_terms(log_likelihood, kl)["elbo"]
 
@@ -95,6 +95,7 @@ def _x_log_x(x: Tensor) -> Tensor:
 def _check_same_shape(first_name: str, first: Tensor, second_name: str, second: Tensor) -> None:
     if tuple(first.shape) != tuple(second.shape):
         raise BadInput(
-            f"{first_name} has shape {tuple(first.shape)} and {second_name} {tuple(second.shape)}: expected one value an "
+            f"{first_name} has shape {tuple(first.shape)} and {second_name} {tuple(second.shape)}: expected one "
+            f"value an "
             f"image in both; sum each over all axes but those of samples and images."
         )

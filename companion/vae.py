@@ -23,8 +23,8 @@ Terms = dict[str, Tensor]
 class VAE(Autoencoder):
     """A variational autoencoder with a standard normal prior and a diagonal normal posterior.
 
-    Arguments are those of :class:`~companion.autoencoder.Autoencoder`; here the encoder gives ``[z_mean, z_log_var, z]``,
-    each ``(batch, latent_dim)``. ``seed`` fixes weights and noise.
+    Arguments are those of :class:`~companion.autoencoder.Autoencoder`; here the encoder gives ``[z_mean,
+    z_log_var, z]``, each ``(batch, latent_dim)``. ``seed`` fixes weights and noise.
 
     ``compile("adam")`` and ``fit(images)`` minimise the negative ELBO. History and ``evaluate`` report, in nats per
     image: ``loss`` (what was optimised), ``neg_elbo``, ``reconstruction_loss`` (minus log p(x|z)) and ``kl_loss``.
@@ -60,7 +60,7 @@ class VAE(Autoencoder):
         self.kl_tracker = keras.metrics.Mean(name="kl_loss")
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """Logits ``(batch, *image_shape)`` with ``z_mean``, ``z_log_var`` and the drawn ``z``, each ``(batch, latent_dim)``."""
+        """Logits ``(batch, *image_shape)``, and ``z_mean``, ``z_log_var`` and a draw ``z``, ``(batch, latent_dim)``."""
         z_mean, z_log_var, z = self.encoder(x, training=training)
         return {
             "logits": self.decoder(z, training=training),

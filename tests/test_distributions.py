@@ -17,6 +17,7 @@ from companion.distributions import (
     ContinuousBernoulli,
     DiagonalNormal,
     DiscretizedLogistic,
+    Distribution,
     Normal,
 )
 
@@ -125,6 +126,29 @@ def test_samples_have_the_shape_and_the_mean_of_the_distribution(family):
         else q.mean()[0]
     )
     assert (np.abs(drawn.mean(axis=0) - as_numpy(mean)) < 5 * drawn.std(axis=0) / math.sqrt(n) + 1e-6).all()
+
+
+@pytest.mark.parametrize("question", ["mean", "sample", "log_prob", "kl"])
+def test_a_new_family_has_to_answer_every_question(question):
+    unfinished = Distribution([0.0], event_ndims=1)
+    arguments = {"mean": (), "sample": (), "log_prob": ([0.0],), "kl": (unfinished,)}[question]
+    with pytest.raises(NotImplementedError):
+        getattr(unfinished, question)(*arguments)
+
+
+@pytest.mark.parametrize("family", [DiagonalNormal, Normal], ids=["diagonal_normal", "normal"])
+def test_noise_is_added_to_the_mean(family):
+    epsilon = as_numpy(keras.random.normal((4, 3), seed=5))
+    drawn = as_numpy(family(np.full((4, 3), 0.5), np.ones((4, 3))).sample(seed=5))
+    sigma = math.exp(0.5) if family is DiagonalNormal else 1.0
+    np.testing.assert_allclose(drawn, 0.5 + sigma * epsilon, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES[2:3] + FAMILIES[4:], ids=NAMES[2:3] + NAMES[4:])
+def test_a_larger_uniform_number_gives_a_larger_pixel(family):
+    uniform = as_numpy(keras.random.uniform((500,), minval=1e-7, seed=5))
+    drawn = as_numpy(family(np.full(500, 0.4), event_ndims=0).sample(seed=5))
+    assert stats.spearmanr(uniform, drawn).statistic > 0.99
 
 
 # --- DiagonalNormal --------------------------------------------------------------------------------------------------
@@ -236,7 +260,9 @@ def test_continuous_bernoulli_normalizer_and_mean():
     q = ContinuousBernoulli(LOGITS)
     np.testing.assert_allclose(as_numpy(q.log_normalizer()), exact_log_normalizer(LOGITS), atol=3e-6)
     np.testing.assert_allclose(as_numpy(q.mean()), exact_mean(np.float32(LOGITS)), atol=3e-5)
-    assert float(ContinuousBernoulli([0.0]).log_normalizer()[0]) == pytest.approx(math.log(2), abs=1e-7)
+    near_zero = np.array([0.0, 1e-6, 0.005, -0.0099])
+    exact = math.log(2) + near_zero**2 / 12
+    np.testing.assert_allclose(as_numpy(ContinuousBernoulli(near_zero).log_normalizer()), exact, atol=2e-7)
 
 
 @given(logits(-30, 30), pixels())

@@ -20,9 +20,8 @@ import numpy as np
 import pytest
 
 import companion
-from companion import experiments
+from companion import experiments, machine
 from companion.errors import BadInput
-from companion import machine
 from companion.experiments import Settings
 from companion.experiments.folder import RunFolder, checkpoint_name
 

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from companion import distributions
 from companion.errors import BadInput
-from companion.likelihoods import FAMILIES, FIRST_SCALE, Likelihood, as_likelihood
+from companion.likelihoods import FAMILIES, FIRST_SCALE, PACE, Likelihood, as_likelihood
 
 LOGITS = np.random.default_rng(0).normal(size=(2, 3, 3, 1)).astype("float32")
 
@@ -72,7 +72,7 @@ def test_the_learned_scale_tends_to_the_root_of_the_mean_squared_error():
     for _ in range(60):
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(likelihood.given(outputs).log_prob(x)) / 9
-        optimizer.apply([tape.gradient(loss, likelihood.log_scale.value)], [likelihood.log_scale])
+        optimizer.apply([tape.gradient(loss, likelihood.raw_scale.value)], [likelihood.raw_scale])
     rmse = math.sqrt(np.mean((x - means) ** 2))
     assert float(likelihood.given(outputs).parameters[1]) == pytest.approx(rmse, rel=1e-3)
 
@@ -81,10 +81,10 @@ def test_the_learned_scale_is_a_weight_of_the_model(images):
     from companion.vae import VAE
 
     model = VAE(input_shape=(4, 4, 1), likelihood="normal", seed=0)
-    assert any(w is model.likelihood.log_scale for w in model.trainable_weights)
+    assert any(w is model.likelihood.raw_scale for w in model.trainable_weights)
     model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
     model.fit(images, verbose=0)
-    assert float(model.likelihood.log_scale) != pytest.approx(math.log(FIRST_SCALE["normal"]))
+    assert float(model.likelihood.raw_scale) != pytest.approx(math.log(FIRST_SCALE["normal"]) / PACE)
 
 
 def test_sums_stay_in_single_precision():
@@ -94,7 +94,7 @@ def test_sums_stay_in_single_precision():
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert likelihood.given(LOGITS.astype("float16")).log_prob(LOGITS).dtype == "float32"
-    assert likelihood.log_scale.dtype == "float32"
+    assert likelihood.raw_scale.dtype == "float32"
 
 
 @pytest.mark.parametrize("settings", [("bernoulli", None, "sigmoid"), ("normal", 0.2, "identity")])

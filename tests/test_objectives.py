@@ -204,6 +204,14 @@ def test_floor_of_known_images():
     np.testing.assert_allclose(as_numpy(objectives.cross_entropy_floor(grey)), expected, rtol=1e-5)
 
 
+def test_gradient_of_the_floor():
+    images = tf.constant([[0.25, 0.5, 0.9]])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        floor = objectives.cross_entropy_floor(images)
+    np.testing.assert_allclose(tape.gradient(floor, images), -special.logit(images), atol=1e-5)
+
+
 @given(finite(0, 1, (2, 6)), finite(-30, 30, (2, 6)))
 def test_no_decoder_gets_below_the_floor(images, logits):
     from companion.distributions import Bernoulli

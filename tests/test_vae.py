@@ -460,6 +460,17 @@ def test_the_mean_log_weight_is_the_elbo(vae, images):
     assert (np.abs(log_w.mean(axis=0) - elbo.mean(axis=1)) < allowance).all()
 
 
+def test_log_weights_of_colour_images_and_three_latent_dimensions(conv_vae):
+    x = np.random.default_rng(6).uniform(size=(4, *conv_vae.image_shape)).astype("float32")
+    z_mean, z_log_var, _ = (as_numpy(part) for part in conv_vae.encode(x))
+    epsilon = as_numpy(keras.random.normal((2, 4, 3), seed=1))
+    z = z_mean + np.exp(z_log_var / 2) * epsilon
+    logits = as_numpy(conv_vae.decoder(z.reshape(8, 3).astype("float32"))).reshape(2, *x.shape)
+    log_likelihood = (x * logits - np.logaddexp(0, logits)).sum(axis=(2, 3, 4))
+    log_ratio = (stats.norm.logpdf(z) - stats.norm(z_mean, np.exp(z_log_var / 2)).logpdf(z)).sum(axis=2)
+    np.testing.assert_allclose(conv_vae.log_weights(x, 2, seed=1), log_likelihood + log_ratio, rtol=1e-4)
+
+
 def test_log_weights_draw_by_seed_or_from_the_models_own_stream(new_vae, images):
     model, twin = new_vae(), new_vae()
     np.testing.assert_array_equal(model.log_weights(images, 2, seed=1), model.log_weights(images, 2, seed=1))

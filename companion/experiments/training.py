@@ -9,10 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from companion import data, evaluation
+from companion import data, evaluation, machine
 from companion.data import Dataset
 from companion.errors import BadInput
-from companion import machine
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
 from companion.experiments.progress import progress_callbacks, say
 from companion.experiments.settings import MODELS, Settings
