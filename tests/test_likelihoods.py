@@ -68,7 +68,7 @@ def test_the_learned_scale_tends_to_the_root_of_the_mean_squared_error():
     x = rng.uniform(size=(40, 3, 3, 1)).astype("float32")
     means = np.clip(x + 0.2 * rng.normal(size=x.shape), 0.01, 0.99)
     outputs = special.logit(means).astype("float32")
-    likelihood, optimizer = Likelihood("normal"), keras.optimizers.SGD(0.2)
+    likelihood, optimizer = Likelihood("normal"), keras.optimizers.SGD(0.002)
     for _ in range(60):
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(likelihood.given(outputs).log_prob(x)) / 9
