@@ -1,6 +1,7 @@
 """On what a run is made: versions, device, the commit of the code, the memory it took."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
@@ -38,6 +39,14 @@ def device() -> str:
 
     devices = keras.distribution.list_devices()
     return devices[0].split(":")[0].upper() if devices else "CPU"
+
+
+def verbosity() -> int:
+    """What a chapter passes to ``fit(verbose=...)``: 1, a progress bar, in a reader's hands; 0 where the book is made.
+
+    `make execute` and the tests set ``COMPANION_QUIET=1``, because a bar's timings differ from run to run.
+    """
+    return 0 if os.environ.get("COMPANION_QUIET") == "1" else 1
 
 
 def commit() -> str | None:

@@ -6,10 +6,19 @@ import json
 import keras
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from companion import evaluation
-from companion.evaluation import active_units, code_variances, is_binary, log_likelihood, score
+from companion.errors import BadInput
+from companion.evaluation import (
+    active_units,
+    code_variances,
+    distance_to_nearest,
+    is_binary,
+    log_likelihood,
+    score,
+)
 
 
 def as_numpy(tensor):
@@ -160,3 +169,28 @@ def test_is_binary(images):
     assert is_binary((images > 0.5).astype("float32"))
     assert not is_binary(images)
     assert is_binary(np.array([0, 1, 1], "uint8"))
+
+
+@pytest.mark.parametrize("shape", [(2,), (4, 4, 1)], ids=["codes", "images"])
+def test_distance_to_nearest_is_euclidean(shape):
+    rng = np.random.default_rng(0)
+    points, references = rng.normal(size=(7, *shape)), rng.normal(size=(11, *shape))
+    expected = cdist(points.reshape(7, -1), references.reshape(11, -1)).min(axis=1)
+    np.testing.assert_allclose(distance_to_nearest(points, references), expected, rtol=1e-5)
+    assert distance_to_nearest(references[:3], references).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "points, references",
+    [
+        (np.zeros((2, 3)), np.zeros((2, 4))),
+        (np.zeros((0, 2)), np.zeros((5, 2))),
+        (np.zeros((5, 2)), np.zeros((0, 2))),
+    ],
+    ids=["rows of different sizes", "no points", "no references"],
+)
+def test_distance_to_nearest_needs_rows_of_one_shape(points, references):
+    with pytest.raises(
+        BadInput, match="expected rows of one shape and at least one row each; pass two arrays"
+    ):
+        distance_to_nearest(points, references)

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import pytest
 
 import companion
-from companion import experiments, machine
+from companion import experiments
 from companion.errors import BadInput
 from companion.experiments import Settings
 from companion.experiments.folder import RunFolder, checkpoint_name
@@ -483,7 +482,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_the_record_stays_readable(set
     assert RunFolder(tmp_path / "run").checkpoint(record).exists()
 
 
-# Progress and machine
+# Progress
 
 
 @pytest.mark.parametrize("on_a_terminal", [True, False])
@@ -504,27 +503,3 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(on_a_terminal, monk
     assert "neg_elbo 12.3" in text
     assert ("6/6" in text) == on_a_terminal
     assert ("epoch 3/3: neg_elbo 12.35 nats/image" in text) == (not on_a_terminal)
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_the_commit_is_that_of_the_package_s_own_checkout(tmp_path, monkeypatch):
-    package = tmp_path / "checkout" / "companion"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    monkeypatch.setattr(companion, "__file__", str(package / "__init__.py"))
-    for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-        monkeypatch.delenv(variable, raising=False)
-    assert machine.commit() is None
-
-    def git(*arguments):
-        identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *identity, *arguments], cwd=package.parent, check=True, capture_output=True)
-
-    git("init")
-    assert machine.commit() is None, "a package that is not tracked is not part of the checkout"
-    git("add", ".")
-    git("-c", "core.hooksPath=/dev/null", "commit", "-m", "all")
-    (package.parent / "results.txt").write_text("does not change the code")
-    assert re.fullmatch(r"[0-9a-f]{40}", machine.commit())
-    (package / "__init__.py").write_text("changed = True\n")
-    assert re.fullmatch(r"[0-9a-f]{40}-dirty", machine.commit())

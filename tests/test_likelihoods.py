@@ -117,3 +117,18 @@ def test_registered_for_loading():
 def test_codes_have_no_likelihood():
     with pytest.raises(BadInput, match="likelihood=.*DiagonalNormal.*expected one of bernoulli"):
         Likelihood(distributions.DiagonalNormal)
+
+
+def test_the_current_scale_is_the_one_in_use():
+    assert Likelihood("normal", scale=0.3).current_scale() == 0.3
+    assert Likelihood("bernoulli").current_scale() is None
+    learned = Likelihood("normal")
+    assert float(learned.current_scale()) == pytest.approx(FIRST_SCALE["normal"])
+    assert float(learned.current_scale()) == pytest.approx(float(learned.given(LOGITS).parameters[1]))
+
+
+def test_the_learned_scale_keeps_pace_with_adam():
+    likelihood = Likelihood("normal")
+    before = math.log(float(likelihood.current_scale()))
+    keras.optimizers.Adam(1e-3).apply([np.float32(1.0)], [likelihood.raw_scale])
+    assert before - math.log(float(likelihood.current_scale())) == pytest.approx(PACE * 1e-3, rel=1e-3)
