@@ -113,3 +113,11 @@ def test_an_unknown_chapter_is_one_line_that_lists_the_chapters(tmp_path, capsys
 def test_a_folder_without_chapters_is_no_success(tmp_path, capsys):
     assert execute.main([], root=tmp_path) == 2
     assert "none yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "source, line",
+    [("# why\n\nx = 1\ny = 2", "x = 1"), ("x = 1", "x = 1"), ("# only this", "# only this"), ("", "")],
+)
+def test_a_cell_is_known_by_its_first_line_of_code(source, line):
+    assert execute.first_line(new_code_cell(source)) == line

@@ -58,8 +58,9 @@ def chapter_environment(dataset: str = STORED_DATASET) -> Iterator[None]:
 
 
 def first_line(cell: NotebookNode) -> str:
-    """The first line of code of ``cell``, by which a person finds it."""
-    return next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+    """The first line of code of ``cell``, by which a person finds it; a comment only where there is nothing else."""
+    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
 
 
 def run(notebook: NotebookNode, folder: Path, timeout: int) -> float | None:
