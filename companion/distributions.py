@@ -63,9 +63,9 @@ class Distribution:
         return ops.sum(values, axis=axes) if axes else values
 
     def _uniform(self, seed: Seed) -> Tensor:
-        # Bounded away from 0, whose logarithm the samplers take.
+        # Bounded away from 0 and 1, since the samplers take the logarithms of u and 1 - u.
         shape = ops.shape(self.parameters[0])
-        return random.uniform(shape, minval=1e-7, maxval=1.0, seed=seed)
+        return random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=seed)
 
 
 class DiagonalNormal(Distribution):
@@ -148,7 +148,7 @@ class ContinuousBernoulli(Distribution):
         _, near_zero, safe = self._guarded_logits()
         u = self._uniform(seed)
         # The inverse of the distribution function, log(1 + u (e^l - 1)) / l, in a form that cannot overflow.
-        drawn = ops.logaddexp(ops.log1p(-ops.minimum(u, 1.0 - 1e-7)), ops.log(u) + safe) / safe
+        drawn = ops.logaddexp(ops.log1p(-u), ops.log(u) + safe) / safe
         return ops.clip(ops.where(near_zero, u, drawn), 0.0, 1.0)
 
     def _log_prob(self, x: Tensor) -> Tensor:
@@ -211,7 +211,7 @@ class DiscretizedLogistic(Distribution):
 
     def sample(self, seed: Seed = None) -> Tensor:
         mean, scale = self.parameters
-        u = ops.minimum(self._uniform(seed), 1.0 - 1e-7)
+        u = self._uniform(seed)
         drawn = mean + scale * (ops.log(u) - ops.log1p(-u))
         top = GREY_LEVELS - 1
         return ops.clip(ops.round(drawn * top), 0, top) / top

@@ -96,6 +96,5 @@ def _check_same_shape(first_name: str, first: Tensor, second_name: str, second: 
     if tuple(first.shape) != tuple(second.shape):
         raise BadInput(
             f"{first_name} has shape {tuple(first.shape)} and {second_name} {tuple(second.shape)}: expected one "
-            f"value an "
-            f"image in both; sum each over all axes but those of samples and images."
+            f"value an image in both; sum each over all axes but those of samples and images."
         )

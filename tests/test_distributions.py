@@ -442,3 +442,15 @@ def test_kl_agrees_with_a_million_draws(name):
 def test_kl_is_never_negative(first, second):
     for family in (Bernoulli, ContinuousBernoulli, Normal):
         assert (as_numpy(family(first).kl(family(second))) >= -1e-4).all()
+
+
+@pytest.mark.parametrize("ask", ["log_normalizer", "mean"])
+def test_the_continuous_bernoulli_has_a_gradient_at_one_half(ask):
+    logits = tf.constant([[0.0, 1e-4, 0.02]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = getattr(ContinuousBernoulli(logits), ask)()
+    gradient = as_numpy(tape.gradient(value, logits))[0]
+    # Slopes of the series: l/6 for log C, 1/12 for the mean.
+    slopes = [0.0, 1e-4 / 6, 0.02 / 6] if ask == "log_normalizer" else [1 / 12] * 3
+    np.testing.assert_allclose(gradient, slopes, atol=2e-3)

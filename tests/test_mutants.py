@@ -103,7 +103,7 @@ def survey(folder: Path, test: str, *options: str) -> subprocess.CompletedProces
         "--tests",
         "test_toy.py",
         "--least-seconds",
-        "3",
+        "8",
         *options,
     ]
     return subprocess.run(

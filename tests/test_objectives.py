@@ -232,3 +232,11 @@ def test_the_decoder_that_gives_the_pixels_themselves_reaches_the_floor(images):
 @given(arrays("float32", (3, 4), elements=st.sampled_from([0.0, 1.0])))
 def test_black_and_white_pixels_have_no_floor(images):
     np.testing.assert_array_equal(as_numpy(objectives.cross_entropy_floor(images)), 0.0)
+
+
+def test_the_floor_has_a_gradient_at_black_and_white():
+    images = tf.constant([[0.0, 1.0, 0.5]])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        floor = objectives.cross_entropy_floor(images)
+    assert np.isfinite(as_numpy(tape.gradient(floor, images))).all()

@@ -408,6 +408,13 @@ def test_samples_of_a_model_are_its_own_draws():
     assert number(drawn.std(axis=0).mean()) in figure.alt_text
 
 
+def test_only_what_a_model_drew_is_called_sampled():
+    images = np.zeros((3, 4, 4))
+    assert plots.samples(images, labels=[5, 0, 4]).alt_text.startswith(
+        "3 images of 5, 0 and 4 in 1 row of 3;"
+    )
+
+
 def test_colour_images_are_drawn_in_colour():
     images = RNG.random((2, 5, 6, 3)).astype("float32")
     np.testing.assert_array_equal(drawn_images(plots.samples(images)), images)

@@ -91,14 +91,16 @@ def report(targets: Sequence[Target], fates: Sequence[tuple[Target, Mutant, str]
     for target in targets:
         print(summary(target.file, [fate for owner, _, fate in fates if owner is target]))
     print(summary("all", [fate for _, _, fate in fates]))
-    unexplained = 0
+    unexplained, met = 0, set()
     for target, mutant, fate in fates:
         if fate == "survived":
-            why = explained.pop((target.file, mutant.place, mutant.code, mutant.change), "")
+            key = (target.file, mutant.place, mutant.code, mutant.change)
+            why = explained.get(key, "")
+            met.add(key)
             unexplained += not why
             print(f"survived: {describe(target, mutant)}\n    {why or 'NOT EXPLAINED'}")
     if whole:
-        for key in explained:
+        for key in explained.keys() - met:
             print(f"{EXPLANATIONS} explains what did not survive: {': '.join(key)}")
     killed = sum(fate != "survived" for _, _, fate in fates) / max(1, len(fates))
     print(f"{unexplained} survivors without an explanation in {EXPLANATIONS}")

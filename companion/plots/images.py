@@ -80,10 +80,10 @@ def samples(
     labels: Sequence[Any] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw images that a model made from draws of its prior.
+    """Draw images in rows: those that a model makes from draws of its prior, or those of an array.
 
     ``model_or_images`` is a model, whose ``sample(n)`` is called, so that the picture cannot hold
-    reconstructions by mistake; or images already sampled, all of which are drawn (shape ``(m, height, width[,
+    reconstructions by mistake; or images at hand, all of which are drawn (shape ``(m, height, width[,
     channels])`` in [0, 1]). ``columns`` is the number of images in a row, at most 20; ``labels`` stand under
     the images.
 
@@ -97,7 +97,9 @@ def samples(
     rows = ceil(len(pictures) / columns)
     ink = f"the mean pixel is {number(pictures.mean())}, "
     ink += f"a pixel's standard deviation among them {number(pictures.std(axis=0).mean())} on average"
-    alt_text = f"{counted(len(pictures), 'sampled image')} in {counted(rows, 'row')} of {columns}; {ink}."
+    kind = "sampled image" if callable(draw) else "image"
+    of_what = "" if labels is None else f" of {spoken_list([str(label) for label in labels])}"
+    alt_text = f"{counted(len(pictures), kind)}{of_what} in {counted(rows, 'row')} of {columns}; {ink}."
     return image_grid(pictures, columns, alt_text, below=labels, title=title)
 
 
