@@ -257,7 +257,8 @@ def test_each_case_is_judged_and_named(outcome, number, case):
         return
     assert state == "failure"
     first_line = message.splitlines()[0]
-    line_of_code = case.code.splitlines()[0]
+    lines = case.code.splitlines()
+    line_of_code = next((line for line in lines if not line.startswith("#")), lines[0])
     assert first_line.startswith(f"cases.ipynb, code cell {number} `{line_of_code}`: ")
     assert case.red in first_line
 
