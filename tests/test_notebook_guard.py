@@ -233,6 +233,7 @@ def run_guard(folder: Path, options: list[str]):
         *GUARD,
         *options,
         f"--junitxml={report}",
+        f"--rootdir={folder}",  # else it depends on where the project lies
         "-p",
         "no:cacheprovider",
         folder,
