@@ -861,3 +861,14 @@ def test_a_folder_in_the_way_of_a_file_is_named(tmp_path):
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(BadInput, match=r"cannot be written \(Is a directory\)"):
         plots.model_diagram("vae").save(tmp_path / "taken.png")
+
+
+def test_the_legend_names_only_the_parts_that_are_drawn():
+    trained = {"loss": [3.0, 2.0]}
+    legends = {
+        "training": {"a": trained, "b": trained},
+        "validation training": {"a": trained, "b": {**trained, "val_loss": [3.1, 2.2]}},
+    }
+    for names, histories in legends.items():
+        (legend,) = plots.learning_curves(histories).legends
+        assert " ".join(text.get_text() for text in legend.get_texts()) == names

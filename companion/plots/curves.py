@@ -24,6 +24,7 @@ from companion.plots.lines import grid_lines
 from companion.plots.words import counted, name_at_the_end, number
 
 #: What the models' histories call their terms, and what a page calls them. All are nats per image.
+DASH_OF = {"validation": "-", "training": LINE_DASHES[1]}
 TERM_NAMES = {
     "neg_elbo": "\u2212ELBO",
     "loss": "loss",
@@ -75,8 +76,10 @@ def learning_curves(
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE, color=INK)
         if several:  # the lines then bear the runs' names, and the dashes are explained once
-            dashes = [Line2D([], [], color=MUTED, linestyle=dash) for dash in ("-", LINE_DASHES[1])]
-            figure.legend(dashes, ["validation", "training"], loc="outside lower left", ncols=2)
+            drawn = [line[-1] for lines in curves.values() for line in lines]
+            kinds = {part: dash for part, dash in DASH_OF.items() if dash in drawn}
+            dashes = [Line2D([], [], color=MUTED, linestyle=dash) for dash in kinds.values()]
+            figure.legend(dashes, list(kinds), loc="outside lower left", ncols=2)
         for axes, lines in zip(grid, curves.values(), strict=False):
             ends = {}
             for label, values, colour, _ in lines:
@@ -118,10 +121,10 @@ def _usual_metrics(runs: dict[str, dict[str, Any]]) -> list[str]:
 def _curves_of(metric: str, runs: dict[str, dict[str, Any]]) -> list[Line]:
     lines: list[Line] = []
     for (run_name, run), colour in zip(runs.items(), LINE_COLOURS, strict=False):
-        for key, part, dash in ((metric, "training", LINE_DASHES[1]), (f"val_{metric}", "validation", "-")):
+        for key, part in ((metric, "training"), (f"val_{metric}", "validation")):
             if key in run:
                 label = f"{run_name}, {part}" if run_name else part
-                lines.append((label, as_series(key, run[key]), colour, dash))
+                lines.append((label, as_series(key, run[key]), colour, DASH_OF[part]))
     if not lines:
         known = sorted({key.removeprefix("val_") for run in runs.values() for key in run})
         raise BadInput(
