@@ -36,9 +36,9 @@ book: $(READY) ## build the book into _build/html, warnings are errors; runs no 
 	$(TIMED) book "$(VENV)/bin/jupyter-book" build -W -n --keep-going . || { rm -rf _build/.doctrees; exit 1; }
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
-test: $(READY) ## unit tests, every notebook against its stored output, the book's checks
+test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [RECORD_TIMES=1]
 	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
-		--nbval --nbval-current-env -p tests.notebook_guard tests chapters $(PYTEST_ARGS)
+		--nbval --nbval-current-env -p tests.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
 
 execute: $(READY) ## run the chapters in place: [CHAPTER=04_objectives] [DATASET=mnist]
 	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \

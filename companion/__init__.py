@@ -16,6 +16,7 @@ _ROOMS = (
     "errors",
     "evaluation",
     "experiments",
+    "iwae",
     "layers",
     "likelihoods",
     "linear_gaussian",
@@ -24,6 +25,7 @@ _ROOMS = (
     "networks",
     "objectives",
     "plots",
+    "schedules",
     "vae",
 )
 

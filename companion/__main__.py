@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any, NoReturn
 
@@ -13,22 +13,27 @@ import companion
 from companion import data, experiments
 from companion.errors import BadInput
 from companion.experiments.folder import RunFolder
-from companion.experiments.settings import SETTING_NAMES, Settings
+from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
 
 WRONG_INPUT, DISK_TROUBLE, INTERRUPTED = 2, 1, 130
 
 _HELP = {
     "dataset": f"{', '.join(data.NAMES)}, or the path of your own .npz file",
-    "latent_dim": "size of the code z",
+    "latent_dim": "size of the code z (default: 2)",
     "epochs": "how often all training images are shown; may be raised with --resume",
     "batch_size": "images in a batch",
     "learning_rate": "step size of Adam",
-    "network": " or ".join(experiments.NETWORKS),
+    "network": f"{' or '.join(experiments.NETWORKS)} (default: the model's usual one, mostly dense)",
+    "hidden": "widths of a dense encoder's layers, such as 512,256; the decoder mirrors them",
     "binarize": f"{', '.join(data.BINARIZATIONS)}: how grey pixels become black and white",
     "likelihood": f"p(x|z): {', '.join(experiments.LIKELIHOODS)}",
     "seed": "fixes weights, noise, order and binarisation",
     "k": "samples an image in the bound on the log likelihood",
     "images": "how many test images get that bound (default: all)",
+}
+_OPTION_HELP: dict[str, str] = {
+    "num_samples": "draws of z an image in training, k of the bound",
+    "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
 }
 
 
@@ -85,15 +90,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     # No value is checked or defaulted here: Settings does that, and resuming must know what was really typed.
     for field in fields(Settings):
-        if field.name == "model":
+        if field.name in ("model", "options"):
             continue
         shown = "" if field.default in (None, MISSING) else f" (default: {field.default})"
         run.add_argument(
             _flag(field.name),
             default=argparse.SUPPRESS,
-            type=str if field.type in (str, "str") else _number,
-            metavar="NAME" if field.type in (str, "str") else "N",
+            type=_TYPES.get(field.name, _number),
+            metavar="NAME" if _TYPES.get(field.name) is str else "N",
             help=_HELP[field.name] + shown,
+        )
+    for name, models in OPTION_NAMES.items():
+        default = MODELS[models[0]].options[name]
+        shown = f"{_OPTION_HELP[name]} ({', '.join(models)}; default: {_as_text(default)})"
+        run.add_argument(
+            _flag(name), default=argparse.SUPPRESS, type=_value_like(default), metavar="VALUE", help=shown
         )
     run.set_defaults(options=run.options)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
@@ -116,6 +127,30 @@ def _number(text: str) -> int | float | str:
     return text
 
 
+def _numbers(text: str) -> tuple[int | float | str, ...]:
+    """Several numbers, as in ``512,256``."""
+    return tuple(_number(part) for part in text.split(","))
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("dataset", "network", "binarize", "likelihood"), str),
+    "hidden": _numbers,
+}
+
+
+def _value_like(default: Any) -> Callable[[str], Any]:
+    """How an option is read, by the kind of its default; what does not fit stays text, which the model refuses."""
+    if isinstance(default, bool):
+        return lambda text: {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(default, tuple):
+        return _numbers
+    return str if isinstance(default, str) else _number
+
+
+def _as_text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+
 def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     record = experiments.run(settings, arguments.out, arguments.resume, quiet=arguments.quiet)
@@ -133,13 +168,16 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         raise BadInput(
             f"MODEL is missing: expected one of {', '.join(experiments.MODELS)}; type it after run."
         )
-    known = experiments.settings_of(arguments.out) if arguments.resume else Settings()
-    return replace(known, **typed)
+    options = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
+    if not arguments.resume:
+        return Settings(**typed, options=options)
+    known = experiments.settings_of(arguments.out)
+    return replace(known, **typed, options={**known.options, **options})
 
 
 def _as_typed(message: str) -> str:
     """``latent_dim=-1`` as it stood on the command line, ``--latent-dim -1``; within a path it is left alone."""
-    names = "|".join(name for name in ("out", *SETTING_NAMES) if name != "model")
+    names = "|".join(name for name in ("out", *SETTING_NAMES, *OPTION_NAMES) if name != "model")
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 
 
@@ -151,11 +189,11 @@ def _summary(record: dict[str, Any]) -> str:
         else f"cross-entropy bound {test['cross_entropy_bound']:.2f}"
     )
     spread = "" if test["stderr"] is None else f" ± {test['stderr']:.2f}"
-    units = f"{test['active_units']} of {record['settings']['latent_dim']} units active"
+    units = f"; {test['active_units']} of {test['units']} units active" if test.get("units") else ""
     return (
         f"Test, nats/image: negative ELBO {test['neg_elbo']:.2f}{spread} = reconstruction "
         f"{test['reconstruction']:.2f} + KL {test['kl']:.2f}; {bound} (k={test['k']}, {test['n_images']} images, "
-        f"binarisation {test['binarization']}); {units}."
+        f"binarisation {test['binarization']}){units}."
     )
 
 

@@ -11,7 +11,7 @@ from companion.batching import map_batches
 from companion.distributions import Distribution
 from companion.errors import BadInput, check_codes, check_images, check_whole_number
 from companion.likelihoods import Likelihood, as_likelihood
-from companion.networks import build_decoder, build_encoder
+from companion.networks import HIDDEN, build_conv_decoder, build_conv_encoder, build_decoder, build_encoder
 
 Tensor = Any
 
@@ -73,7 +73,7 @@ class Autoencoder(keras.Model):
 
     def encode(self, x: Any) -> Any:
         """Codes of images ``x``: an array ``(n, latent_dim)``."""
-        return map_batches(self.encoder, self._checked(x))
+        return map_batches(self.encoder, self.checked(x))
 
     def decode(self, z: Any) -> np.ndarray:
         """Images in [0, 1], the mean of p(x|z), of shape ``(n, *image_shape)`` for codes ``(n, latent_dim)``."""
@@ -117,6 +117,40 @@ class Autoencoder(keras.Model):
         restored = {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
         return cls(**{**config, **restored})
 
+    @classmethod
+    def build_networks(
+        cls,
+        input_shape: Sequence[int],
+        latent_dim: int,
+        *,
+        network: str = "dense",
+        hidden: Sequence[int] | None = None,
+        seed: int | None = None,
+        **own: Any,
+    ) -> dict[str, keras.Model]:
+        """``encoder`` and ``decoder`` by the names of the command line, for the constructor of this class.
+
+        ``network``: ``dense`` or ``conv``; ``hidden``: widths of a dense encoder's layers, mirrored by the decoder;
+        ``own``: the options of a family, which it may need here. The seeds are those that the constructor gives to the
+        pair it builds itself.
+        """
+        variational = cls.encoder_outputs == 3
+        encoder_seed, decoder_seed = _seeds_of_networks(seed)
+        if network == "conv":
+            return {
+                "encoder": build_conv_encoder(
+                    input_shape, latent_dim, variational=variational, seed=encoder_seed
+                ),
+                "decoder": build_conv_decoder(latent_dim, input_shape, seed=decoder_seed),
+            }
+        widths = HIDDEN if hidden is None else tuple(hidden)
+        return {
+            "encoder": build_encoder(
+                input_shape, latent_dim, hidden=widths, variational=variational, seed=encoder_seed
+            ),
+            "decoder": build_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=decoder_seed),
+        }
+
     def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:
         return build_encoder(input_shape, latent_dim, variational=False, seed=seed)
 
@@ -134,7 +168,7 @@ class Autoencoder(keras.Model):
             input_shape, latent_dim = self._check_encoder(encoder)
         elif decoder is not None:
             input_shape, latent_dim = decoder.output_shape[1:], decoder.input_shape[-1]
-        encoder_seed, decoder_seed = (None, None) if self.seed is None else (2 * self.seed, 2 * self.seed + 1)
+        encoder_seed, decoder_seed = _seeds_of_networks(self.seed)
         encoder = encoder or self._build_encoder(input_shape, latent_dim, encoder_seed)
         decoder = decoder or build_decoder(latent_dim, tuple(encoder.input_shape[1:]), seed=decoder_seed)
         _check_decoder(decoder, int(latent_dim), tuple(encoder.input_shape[1:]))
@@ -176,14 +210,20 @@ class Autoencoder(keras.Model):
             )
         if _is_stream(x):
             return x, None
-        images = self._checked(x, what)
+        images = self.checked(x, what)
         if weights is None:
             return images, None
         _check_weights(weights, len(images))
         return images, images  # Keras drops the weights, in silence, of data without targets
 
-    def _checked(self, x: Any, what: str = "images") -> np.ndarray:
+    def checked(self, x: Any, what: str = "images") -> np.ndarray:
+        """Images ``x`` as this model takes them, float32; raises :class:`~companion.errors.BadInput` for others."""
         return check_images(x, self.image_shape, what, in_unit_interval=self.likelihood.link == "sigmoid")
+
+
+def _seeds_of_networks(seed: int | None) -> tuple[int | None, int | None]:
+    """One seed for each network: two layers of one shape under the same seed would get equal weights."""
+    return (None, None) if seed is None else (2 * seed, 2 * seed + 1)
 
 
 def _is_stream(x: Any) -> bool:

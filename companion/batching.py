@@ -1,4 +1,7 @@
-"""Walk through arrays a batch at a time, so that memory does not grow with the number of images."""
+"""Walk through arrays a batch at a time, so that memory does not grow with the number of images.
+
+An input is one array, or a tuple of arrays with a row an image: images with their labels, say.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,16 +13,26 @@ from keras import tree
 BATCH_SIZE = 500
 
 
-def batches(*arrays: np.ndarray, batch_size: int = BATCH_SIZE) -> Iterator[tuple[np.ndarray, ...]]:
-    """Slices of at most ``batch_size`` rows of each array, in order; the last may be shorter."""
-    for start in range(0, len(arrays[0]), batch_size):
-        yield tuple(array[start : start + batch_size] for array in arrays)
+def count(x: Any) -> int:
+    """How many images ``x`` holds: one array, or a tuple of arrays with a row an image."""
+    return len(x[0]) if isinstance(x, tuple) else len(x)
 
 
-def map_batches(function: Callable[..., Any], *arrays: np.ndarray, batch_size: int = BATCH_SIZE) -> Any:
+def take(x: Any, rows: slice) -> Any:
+    """The same ``rows`` of ``x`` or, of a tuple, of each of its arrays."""
+    return tuple(part[rows] for part in x) if isinstance(x, tuple) else x[rows]
+
+
+def batches(*inputs: Any, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, ...]]:
+    """Slices of at most ``batch_size`` rows of each input, in order; the last may be shorter."""
+    for start in range(0, count(inputs[0]), batch_size):
+        yield tuple(take(x, slice(start, start + batch_size)) for x in inputs)
+
+
+def map_batches(function: Callable[..., Any], *inputs: Any, batch_size: int = BATCH_SIZE) -> Any:
     """``function`` of every batch, joined along the first axis as numpy arrays, in whatever structure it returns."""
     parts = [
         tree.map_structure(keras.ops.convert_to_numpy, function(*batch))
-        for batch in batches(*arrays, batch_size=batch_size)
+        for batch in batches(*inputs, batch_size=batch_size)
     ]
     return tree.map_structure(lambda *pieces: np.concatenate(pieces), *parts)

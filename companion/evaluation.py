@@ -8,7 +8,7 @@ from keras import ops
 from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
-from companion.batching import batches
+from companion.batching import batches, count, take
 from companion.errors import BadInput, check_whole_number
 
 IMAGES_AT_ONCE = 100
@@ -21,7 +21,8 @@ def log_likelihood(
 ) -> np.ndarray:
     """The k-sample bound L_k on log p(x) of each image: shape ``(n,)``, in nats.
 
-    ``model`` needs ``log_weights(x, num_samples, seed)``; ``x`` are its images. L_k never lies above log p(x) in
+    ``model`` needs ``log_weights(x, num_samples, seed)``; ``x`` are its images, for a model with a condition the tuple
+    (images, conditions). L_k never lies above log p(x) in
     expectation and rises with ``k``; k = 1 is an estimate of the ELBO. At most ``decoded_at_once`` images are
     decoded at
     a time, so that peak memory depends neither on ``k`` nor on n. On grey pixels with a Bernoulli decoder the figure
@@ -30,7 +31,7 @@ def log_likelihood(
     Raises :class:`~companion.errors.BadInput` for a ``k`` below 1 and for images that do not fit the model.
     Source: Burda et al. (2016). Taught in chapters 04 and 10.
     """
-    _check_some_images(x)
+    x = _checked(model, x)
     k, decoded_at_once = check_whole_number("k", k), check_whole_number("decoded_at_once", decoded_at_once)
     generator = keras.random.SeedGenerator(check_whole_number("seed", seed, at_least=0))
     bounds = [
@@ -40,10 +41,10 @@ def log_likelihood(
     return np.concatenate(bounds)
 
 
-def _bound(model: Any, images: np.ndarray, k: int, generator: Any, decoded_at_once: int) -> np.ndarray:
+def _bound(model: Any, images: Any, k: int, generator: Any, decoded_at_once: int) -> np.ndarray:
     """L_k of a few images, from running sums of weights over chunks of draws."""
-    total = np.full(len(images), -np.inf)
-    chunk = decoded_at_once // len(images)
+    total = np.full(count(images), -np.inf)
+    chunk = decoded_at_once // count(images)
     for start in range(0, k, chunk):
         draws = min(chunk, k - start)
         log_weights = ops.convert_to_numpy(model.log_weights(images, draws, seed=generator)).astype("float64")
@@ -51,16 +52,21 @@ def _bound(model: Any, images: np.ndarray, k: int, generator: Any, decoded_at_on
     return total - np.log(k)
 
 
-def _check_some_images(x: Any) -> None:
+def _checked(model: Any, x: Any) -> Any:
+    """The images as the model takes them: an array, or a tuple with their conditions. A bare model checks by itself."""
+    if hasattr(model, "checked"):
+        return model.checked(x)
     if np.ndim(x) == 0 or len(x) == 0:
         raise BadInput(
             f"images have shape {np.shape(x)}: expected at least one image; pass an array (n, ...) with n >= 1."
         )
+    return x
 
 
 def code_variances(model: Any, x: Any) -> np.ndarray:
     """The variance over images of each coordinate of the posterior mean: shape ``(latent_dim,)``.
 
+    Shape ``(0,)`` for a model whose codes have no mean, such as one with a codebook: its ``encode`` then gives none.
     Source: Burda et al. (2016), section 5.2. Taught in chapter 06.
     """
     return np.var(model.encode(x)[0], axis=0)
@@ -87,22 +93,25 @@ def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed
     None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where
     grey pixels meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
     """
-    _check_some_images(x)
-    n_images = len(x) if n_images is None else check_whole_number("n_images", n_images)
-    noise = keras.random.normal((len(x), model.latent_dim), seed=check_whole_number("seed", seed, at_least=0))
-    terms = model.elbo_terms(x, ops.convert_to_numpy(noise))
-    bound = float(np.mean(log_likelihood(model, x[:n_images], k, seed=seed)))
-    is_likelihood = model.likelihood.family != "bernoulli" or is_binary(x)
+    x = model.checked(x)
+    n = count(x)
+    n_images = n if n_images is None else check_whole_number("n_images", n_images)
+    terms = model.elbo_terms(x, model.noise(n, check_whole_number("seed", seed, at_least=0)))
+    bound = float(np.mean(log_likelihood(model, take(x, slice(n_images)), k, seed=seed)))
+    is_likelihood = model.likelihood.family != "bernoulli" or is_binary(model.images_of(x))
+    variances = code_variances(model, x)
     return {
         "neg_elbo": float(np.mean(-terms["elbo"])),
         "reconstruction": float(np.mean(-terms["log_likelihood"])),
         "kl": float(np.mean(terms["kl"])),
-        "stderr": float(np.std(terms["elbo"], ddof=1) / np.sqrt(len(x))) if len(x) > 1 else None,
+        "stderr": float(np.std(terms["elbo"], ddof=1) / np.sqrt(n)) if n > 1 else None,
         "log_likelihood": bound if is_likelihood else None,
         "cross_entropy_bound": None if is_likelihood else bound,
         "k": k,
-        "n_images": min(n_images, len(x)),
-        "active_units": active_units(model, x),
+        "n_images": min(n_images, n),
+        "active_units": int(np.sum(variances > ACTIVE)) if len(variances) else None,
+        "units": len(variances),
+        **model.own_scores(x),
     }
 
 

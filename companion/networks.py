@@ -20,6 +20,7 @@ from companion.layers import Sampling
 Tensor = Any
 Shape = Sequence[int]
 
+HIDDEN = (512, 256)  # widths of the dense encoder, from the pixels inwards; the decoder mirrors them
 LOG_VAR_BOUND = 10.0  # exp(10) is safe in half precision, where exp(12) is infinite
 
 
@@ -27,7 +28,7 @@ def build_encoder(
     input_shape: Shape = (784,),
     latent_dim: int = 2,
     *,
-    hidden: Sequence[int] = (512, 256),
+    hidden: Sequence[int] = HIDDEN,
     variational: bool = True,
     seed: int | None = None,
 ) -> keras.Model:
@@ -51,7 +52,7 @@ def build_decoder(
     latent_dim: int = 2,
     output_shape: int | Shape = 784,
     *,
-    hidden: Sequence[int] = (256, 512),
+    hidden: Sequence[int] = HIDDEN[::-1],
     activation: str | None = None,
     seed: int | None = None,
 ) -> keras.Model:

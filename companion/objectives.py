@@ -10,6 +10,7 @@ from keras import ops
 
 from companion.distributions import DiagonalNormal
 from companion.errors import BadInput
+from companion.schedules import check_number
 
 Tensor = Any
 
@@ -51,6 +52,23 @@ def vae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
     passes both terms. Raises :class:`~companion.errors.BadInput` where the shapes differ. Taught in chapter 04.
     """
     return -elbo_terms(log_likelihood, kl)["elbo"]
+
+
+def free_bits(kl_per_unit: Tensor, least: float) -> Tensor:
+    """The KL with ``least`` nats a unit free of charge: sum over units of max(least, mean over the batch), a scalar.
+
+    ``kl_per_unit`` has shape ``(batch, units)``, in nats, and a layer that is one unit as a whole ``(batch, 1)``. Below
+    ``least`` a unit has no gradient, so nothing drives it to zero; what is reported stays the unclamped KL. The
+    mean comes before the maximum: per image, one easy image would be charged for what another does not use.
+    Raises :class:`~companion.errors.BadInput` for another rank and for ``least`` below 0.
+    Source: Kingma et al. (2016), the paper on inverse autoregressive flow. Taught in chapters 06 and 08.
+    """
+    if len(kl_per_unit.shape) != 2:
+        raise BadInput(
+            f"kl_per_unit has shape {tuple(kl_per_unit.shape)}: expected (batch, units); pass kl[:, None] for a layer "
+            f"that is one unit."
+        )
+    return ops.sum(ops.maximum(check_number("least", least), ops.mean(kl_per_unit, axis=0)))
 
 
 def log_importance_weights(log_likelihood: Tensor, log_prior: Tensor, log_posterior: Tensor) -> Tensor:

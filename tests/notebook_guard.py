@@ -30,6 +30,9 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from tools.execute import chapter_environment, first_line
 
+# Whoever runs the chapters learns how long they took.
+pytest_plugins = ["tests.chapter_times"]
+
 # The tolerance of the whole book. Training is not bit-deterministic, and other processors differ more
 # than one does from itself; a mistake in a loss moves its figures much further.
 RTOL = 0.02

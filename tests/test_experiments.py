@@ -31,7 +31,7 @@ KEYS = {
 }
 TEST_KEYS = {
     *("neg_elbo", "reconstruction", "kl", "log_likelihood", "cross_entropy_bound", "k", "n_images", "stderr"),
-    *("active_units", "binarization", "binarization_seed"),
+    *("active_units", "units", "binarization", "binarization_seed"),
 }
 
 
@@ -123,7 +123,8 @@ def test_the_names_that_are_known_without_keras_are_those_of_the_package():
     assert tuple(FAMILIES) == experiments.LIKELIHOODS
     from companion.experiments import training
 
-    assert {name: training._class_of(name).__name__ for name in experiments.MODELS} == {"vae": "VAE"}
+    classes = {name: training._class_of(name).__name__.lower() for name in experiments.MODELS}
+    assert classes == {name: name.replace("_", "") for name in experiments.MODELS}
 
 
 def test_numbers_of_numpy_and_paths_can_be_recorded(images_file):
@@ -408,7 +409,7 @@ def test_the_model_can_be_loaded_and_gives_the_recorded_figures(straight, images
     model, record = experiments.load(straight[0])
     assert record == straight[1]
     settings = replace(experiments.settings_of(straight[0]), dataset=str(images_file))
-    again = evaluate(model, settings, data.load(images_file).x_test)
+    again = evaluate(model, settings, data.load(images_file))
     for name, value in record["test"].items():
         assert again[name] == (pytest.approx(value, rel=1e-3) if isinstance(value, float) else value), name
 
@@ -503,3 +504,51 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(on_a_terminal, monk
     assert "neg_elbo 12.3" in text
     assert ("6/6" in text) == on_a_terminal
     assert ("epoch 3/3: neg_elbo 12.35 nats/image" in text) == (not on_a_terminal)
+
+
+# What belongs to one family
+
+
+WRONG_OPTIONS = {
+    "an option of another family": (
+        {"model": "vae", "options": {"num_samples": 5}},
+        "num_samples=5 with model 'vae': it has no options of its own; leave it out.",
+    ),
+    "an unknown option": (
+        {"model": "iwae", "options": {"samples": 5}},
+        "samples=5 with model 'iwae': expected num_samples, doubly_reparameterized; leave it out.",
+    ),
+    "hidden layers of a convolutional network": (
+        {"network": "conv", "hidden": (64,)},
+        "hidden=(64,) with network 'conv': expected one whole number a layer of a dense network",
+    ),
+    "no hidden layer": ({"hidden": ()}, "hidden=() with network 'dense': expected one whole number a layer"),
+    "half a unit": ({"hidden": (64, 0.5)}, "hidden=0.5: expected a whole number"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_OPTIONS)
+def test_an_option_must_belong_to_the_family(case):
+    settings, message = WRONG_OPTIONS[case]
+    with pytest.raises(BadInput, match=re.escape(message)):
+        Settings(**settings)
+
+
+def test_options_left_out_take_the_familys_own_and_lists_from_json_become_tuples():
+    settings = Settings(model="iwae", hidden=[20, 10], options={"num_samples": 3})
+    assert settings.options == {"num_samples": 3, "doubly_reparameterized": False}
+    assert Settings(**json.loads(json.dumps(settings.recorded()))) == settings
+    assert (Settings().latent_dim, Settings().network, Settings().hidden) == (2, "dense", None)
+
+
+def test_hidden_widths_make_the_encoder_and_its_mirror():
+    from companion.experiments import training
+
+    model = training.build(Settings(latent_dim=3, hidden=(20, 10)), (4, 4, 1))
+    widths = [
+        layer.units
+        for network in (model.encoder, model.decoder)
+        for layer in network.layers
+        if hasattr(layer, "units")
+    ]
+    assert widths == [20, 10, 3, 3, 10, 20, 16]

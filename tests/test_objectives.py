@@ -125,6 +125,36 @@ def test_terms_of_two_shapes_would_broadcast_in_silence_and_are_refused(function
         function(np.zeros(shape, "float32"), np.zeros(28, "float32"))
 
 
+# --- Free bits ------------------------------------------------------------------------------------------------------
+
+
+def test_free_bits_clamp_the_mean_of_each_unit():
+    # Means over the batch: 1, 0.2 and 3. The second unit alone is below half a nat, and one of its images is not.
+    kl = np.float32([[0.0, 0.4, 2.0], [2.0, 0.0, 4.0]])
+    assert float(objectives.free_bits(kl, 0.3)) == pytest.approx(1 + 0.3 + 3)
+    assert float(objectives.free_bits(kl, 0)) == pytest.approx(kl.sum(axis=1).mean())
+    assert float(objectives.free_bits(kl.sum(axis=1)[:, None], 5.0)) == pytest.approx(5)
+    assert float(objectives.free_bits(kl.sum(axis=1)[:, None], 4.0)) == pytest.approx(4.2)
+    assert objectives.free_bits(kl, 0.3).shape == ()
+
+
+def test_a_unit_below_its_free_bits_has_no_gradient():
+    kl = tf.constant([[0.0, 0.4, 2.0], [2.0, 0.0, 4.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(kl)
+        loss = objectives.free_bits(kl, 0.3)
+    np.testing.assert_allclose(as_numpy(tape.gradient(loss, kl)), [[0.5, 0, 0.5]] * 2)
+
+
+def test_free_bits_refuse_other_shapes_and_a_negative_allowance():
+    with pytest.raises(
+        BadInput, match=r"kl_per_unit has shape \(3,\): expected \(batch, units\); pass kl\[:, None\]"
+    ):
+        objectives.free_bits(np.ones(3, "float32"), 0.1)
+    with pytest.raises(BadInput, match=r"least=-0\.1: expected a finite number of at least 0"):
+        objectives.free_bits(np.ones((3, 2), "float32"), -0.1)
+
+
 # --- Importance weights -----------------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,10 @@ goes into its cell's metadata, where the book looks for it.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,18 +62,24 @@ def first_line(cell: NotebookNode) -> str:
     return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
 
 
-def run(notebook: NotebookNode, folder: Path, timeout: int) -> float | None:
-    """Execute ``notebook`` in ``folder``; return the kernel's peak memory in MB, None where no system tells.
+def run(
+    notebook: NotebookNode,
+    folder: Path,
+    timeout: int,
+    *,
+    kernels: KernelSpecManager | None = None,
+    watch: Callable[[int], object] | None = None,
+) -> None:
+    """Execute ``notebook`` in ``folder``, by default with the Python that runs this script.
 
+    ``kernels`` names another Python; ``watch`` is called after each cell with the kernel's process number.
     Raises :class:`ChapterFailed` when a cell raises, takes over ``timeout`` seconds or takes the kernel down.
     """
-    seen: dict[str, float | int | None] = {"cell": 0, "peak": None}
+    running = 0
 
     def note_start(cell: NotebookNode, cell_index: int) -> None:
-        seen["cell"] = cell_index
-
-    def note_memory(**_: object) -> None:
-        seen["peak"] = peak_memory_mb(client.km.provisioner.pid) or seen["peak"]
+        nonlocal running
+        running = cell_index
 
     client = NotebookClient(
         notebook,
@@ -83,19 +88,17 @@ def run(notebook: NotebookNode, folder: Path, timeout: int) -> float | None:
         store_widget_state=False,
         record_timing=False,
         on_cell_execute=note_start,
-        on_cell_executed=note_memory,
+        on_cell_executed=lambda **_: watch and watch(client.km.provisioner.pid),
     )
     client.create_kernel_manager()
-    client.km.kernel_spec_manager = ThisInterpreter()
+    client.km.kernel_spec_manager = kernels or ThisInterpreter()
     try:
         client.execute(cwd=str(folder))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        index = int(seen["cell"] or 0)
-        number = sum(cell.cell_type == "code" for cell in notebook.cells[: index + 1])
+        number = sum(cell.cell_type == "code" for cell in notebook.cells[: running + 1])
         raise ChapterFailed(
-            f"code cell {number} `{first_line(notebook.cells[index])}`: {reason(error, timeout)}"
+            f"code cell {number} `{first_line(notebook.cells[running])}`: {reason(error, timeout)}"
         ) from error
-    return seen["peak"]
 
 
 def reason(error: Exception, timeout: int) -> str:
@@ -105,16 +108,6 @@ def reason(error: Exception, timeout: int) -> str:
     if isinstance(error, CellTimeoutError):
         return f"took longer than {timeout} s"
     return "the kernel died (out of memory?)"
-
-
-def peak_memory_mb(pid: int) -> float | None:
-    """The most memory that process ``pid`` ever held, in MB; None on systems without ``/proc``."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    kilobytes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(kilobytes[0]) / 1024 if kilobytes else None
 
 
 def clean(notebook: NotebookNode) -> None:
@@ -161,25 +154,17 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def record_times(path: Path, name: str, seconds: float, peak: float | None) -> None:
-    """Add a chapter's run time to the table that the book's page of run times reads."""
-    times = json.loads(path.read_text()) if path.exists() else {}
-    times[name] = {"seconds": round(seconds, 1), "peak_memory_mb": None if peak is None else round(peak)}
-    write_whole(path, json.dumps(times, indent=1, sort_keys=True) + "\n")
-
-
-def execute_chapter(source: Path, destination: Path, times: Path, dataset: str, timeout: int) -> str:
-    """Run the chapter at ``source`` on ``dataset`` and write ``destination``; return what to say about it."""
+def execute_chapter(source: Path, destination: Path, dataset: str, timeout: int) -> float:
+    """Run the chapter at ``source`` on ``dataset`` and write ``destination``; return the seconds that it ran."""
     notebook = nbformat.read(source, as_version=4)
     start = time.monotonic()
     with chapter_environment(dataset):
-        peak = run(notebook, source.parent, timeout)
+        run(notebook, source.parent, timeout)
     seconds = time.monotonic() - start
     clean(notebook)
     store_alt_texts(notebook)
     write_whole(destination, nbformat.writes(notebook) + "\n")
-    record_times(times, source.stem, seconds, peak)
-    return f"{seconds:.1f} s" + (f", peak memory {peak:.0f} MB" if peak else "")
+    return seconds
 
 
 def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -204,23 +189,19 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 2
 
     dataset = options.dataset or STORED_DATASET
-    home = root / "results"  # the page of run times reads them there
-    target = root / "chapters"
-    if dataset != STORED_DATASET:
-        home = target = root / "_build" / "executed" / Path(dataset).stem
+    stored = dataset == STORED_DATASET
+    target = root / "chapters" if stored else root / "_build" / "executed" / Path(dataset).stem
     failed = False
     for name in wanted:
         print(f"{name}: running on {dataset} ...", flush=True)
         destination = target / f"{name}.ipynb"
         try:
-            told = execute_chapter(
-                chapters[name], destination, home / "run_times.json", dataset, options.timeout
-            )
+            seconds = execute_chapter(chapters[name], destination, dataset, options.timeout)
         except ChapterFailed as failure:
             failed = True
             print(f"{name}: {failure}. Nothing was written.", file=sys.stderr, flush=True)
         else:
-            print(f"{name}: {told}, written to {destination.relative_to(root)}", flush=True)
+            print(f"{name}: {seconds:.1f} s, written to {destination.relative_to(root)}", flush=True)
     return int(failed)
 
 

@@ -30,6 +30,7 @@ TESTS = {
     "companion/distributions.py": ["tests/test_distributions.py", "tests/test_likelihoods.py"],
     "companion/layers.py": ["tests/test_layers.py"],
     "companion/vae.py": ["tests/test_vae.py", "tests/test_evaluation.py"],
+    "companion/iwae.py": ["tests/test_iwae.py"],
 }
 
 

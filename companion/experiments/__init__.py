@@ -4,6 +4,6 @@ Nothing here imports Keras until a run really trains or a model is loaded.
 """
 
 from companion.experiments.runs import load, run, settings_of
-from companion.experiments.settings import LIKELIHOODS, MODELS, NETWORKS, Settings
+from companion.experiments.settings import LIKELIHOODS, MODELS, NETWORKS, Family, Settings
 
-__all__ = ["LIKELIHOODS", "MODELS", "NETWORKS", "Settings", "load", "run", "settings_of"]
+__all__ = ["LIKELIHOODS", "MODELS", "NETWORKS", "Family", "Settings", "load", "run", "settings_of"]

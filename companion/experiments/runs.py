@@ -8,7 +8,7 @@ from companion import data
 from companion.data import Dataset
 from companion.errors import BadInput
 from companion.experiments.folder import Record, RunFolder, describe_file
-from companion.experiments.settings import Settings, contradictions
+from companion.experiments.settings import MODELS, Settings, contradictions
 
 Folder = str | os.PathLike[str]
 
@@ -109,6 +109,11 @@ def _load_dataset(settings: Settings, record: Record | None) -> tuple[Dataset, s
         raise BadInput(
             f"dataset={settings.dataset!r} has SHA-256 {str(digest)[:12]}..., and the run was begun on "
             f"{str(record.get('dataset_sha256'))[:12]}...: expected the same file; bring it back, or begin another run."
+        )
+    if MODELS[settings.model].labels and dataset.y_train is None:
+        raise BadInput(
+            f"dataset={settings.dataset!r} has no labels and {settings.model} learns from them: expected an array "
+            f"`labels` in the file; add it, or choose another model."
         )
     if settings.images is not None and settings.images > len(dataset.x_test):
         raise BadInput(

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,29 @@ from typing import Any
 from companion.data import BINARIZATIONS, NAMES
 from companion.errors import BadInput, check_choice, check_whole_number
 
-# Where each model lives. A family joins the command line with a line here; nothing is imported before it is built.
+Option = int | float | str | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where a model lives, and what the command line must know of it before it is imported.
+
+    ``options`` are settings that only this family has, with their defaults: arguments of the class by these names.
+    ``networks`` are those it can be built with, the usual one first; ``labels`` tells whether it learns from them, and
+    ``latent_dim`` whether its code is one vector of that size.
+    """
+
+    path: str
+    options: dict[str, Option] = field(default_factory=dict)
+    networks: tuple[str, ...] = ("dense", "conv")
+    labels: bool = False
+    latent_dim: bool = True
+
+
+# A family joins the command line with an entry here; nothing is imported before it is built.
 MODELS = {
-    "vae": "companion.vae:VAE",
+    "vae": Family("companion.vae:VAE"),
+    "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
 }
 NETWORKS = ("dense", "conv")
 # The keys of companion.likelihoods.FAMILIES, repeated because that room imports Keras; a test compares the two.
@@ -35,16 +55,18 @@ class Settings:
 
     model: str = "vae"
     dataset: str = "digits"
-    latent_dim: int = 2
+    latent_dim: int | None = None
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 1e-3
-    network: str = "dense"
+    network: str | None = None
+    hidden: tuple[int, ...] | None = None
     binarize: str = "none"
     likelihood: str = "bernoulli"
     seed: int = 0
     k: int = 100
     images: int | None = None
+    options: dict[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -55,6 +77,10 @@ class Settings:
             for name, at_least in _AT_LEAST.items()
             if not (name == "images" and self.images is None)
         }
+        plain["latent_dim"] = _check_latent_dim(self.model, self.latent_dim)
+        plain["network"] = _check_network(self.model, self.network)
+        plain["hidden"] = _check_hidden(plain["network"], self.hidden)
+        plain["options"] = _check_options(self.model, self.options)
         plain["dataset"] = _check_dataset(self.dataset)
         plain["learning_rate"] = _check_learning_rate(self.learning_rate)
         for name, value in plain.items():
@@ -73,12 +99,17 @@ class Settings:
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "model": tuple(MODELS),
-    "network": NETWORKS,
     "binarize": BINARIZATIONS,
     "likelihood": LIKELIHOODS,
 }
-_AT_LEAST = {"latent_dim": 1, "epochs": 1, "batch_size": 1, "k": 1, "images": 1, "seed": 0}
-SETTING_NAMES = tuple(field.name for field in fields(Settings))
+_AT_LEAST = {"epochs": 1, "batch_size": 1, "k": 1, "images": 1, "seed": 0}
+SETTING_NAMES = tuple(setting.name for setting in fields(Settings) if setting.name != "options")
+# Every option of every family, with the families that have it.
+OPTION_NAMES = {
+    name: tuple(model for model, family in MODELS.items() if name in family.options)
+    for listed in MODELS.values()
+    for name in listed.options
+}
 
 
 def contradictions(asked: Settings, run: Settings) -> Iterator[str]:
@@ -90,6 +121,45 @@ def contradictions(asked: Settings, run: Settings) -> Iterator[str]:
                 yield f"epochs={value} (there {run.epochs}; it can only be raised)"
         elif value != there[name]:
             yield f"{name}={value!r} (there {there[name]!r})"
+
+
+def _check_latent_dim(model: str, latent_dim: Any) -> int | None:
+    if MODELS[model].latent_dim:
+        return 2 if latent_dim is None else check_whole_number("latent_dim", latent_dim, at_least=1)
+    if latent_dim is not None:
+        raise BadInput(
+            f"latent_dim={latent_dim!r} with model {model!r}, whose code is not one vector: expected its own options, "
+            f"{', '.join(MODELS[model].options)}; leave latent_dim out."
+        )
+    return None
+
+
+def _check_network(model: str, network: Any) -> str:
+    allowed = MODELS[model].networks
+    return allowed[0] if network is None else check_choice("network", network, allowed)
+
+
+def _check_hidden(network: str, hidden: Any) -> tuple[int, ...] | None:
+    """Widths of the hidden layers of a dense encoder, from the pixels inwards; the decoder mirrors them."""
+    if hidden is None:
+        return None
+    if network != "dense" or not isinstance(hidden, (tuple, list)) or not hidden:
+        raise BadInput(
+            f"hidden={hidden!r} with network {network!r}: expected one whole number a layer of a dense network; pass "
+            f"for example hidden=(512, 256), or leave it out."
+        )
+    return tuple(check_whole_number("hidden", width) for width in hidden)
+
+
+def _check_options(model: str, options: Any) -> dict[str, Option]:
+    """The options of a family, those left out at their defaults. Their values are for the model itself to check."""
+    known = MODELS[model].options
+    foreign = [name for name in options if name not in known]
+    if foreign:
+        listed = f"expected {', '.join(known)}" if known else "it has no options of its own"
+        raise BadInput(f"{foreign[0]}={options[foreign[0]]!r} with model {model!r}: {listed}; leave it out.")
+    # JSON knows no tuples, and a run that is resumed comes from JSON.
+    return {**known, **{n: tuple(v) if isinstance(v, list) else v for n, v in options.items()}}
 
 
 def _check_dataset(dataset: Any) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from companion import data, evaluation, machine
 from companion.data import Dataset
@@ -15,7 +14,6 @@ from companion.errors import BadInput
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
 from companion.experiments.progress import progress_callbacks, say
 from companion.experiments.settings import MODELS, Settings
-from companion.networks import build_conv_decoder, build_conv_encoder
 
 
 def train(
@@ -33,7 +31,8 @@ def train(
     # The networks and batches have seeds of their own; this is for whatever a family may draw without one.
     keras.utils.set_random_seed(settings.seed)
     if record is None:
-        model = build(settings, dataset.image_shape)
+        num_classes = dataset.num_classes if MODELS[settings.model].labels else None
+        model = build(settings, dataset.image_shape, num_classes)
         record = _first_record(settings, dataset, dataset_sha256, model)
         folder.commit(record, checkpoint_name(0), model.save)
     else:
@@ -52,7 +51,7 @@ def train(
     if not quiet:
         say(f"evaluating, with k={settings.k}")
     started = time.perf_counter()
-    record["test"] = evaluate(model, settings, dataset.x_test)
+    record["test"] = evaluate(model, settings, dataset)
     record["seconds"]["evaluate"] = round(time.perf_counter() - started, 2)
     record["complete"] = True
     _note_memory(record)
@@ -60,17 +59,15 @@ def train(
     return record
 
 
-def build(settings: Settings, image_shape: tuple[int, ...]) -> keras.Model:
-    """The compiled model that ``settings`` describe, for images of ``image_shape``."""
-    networks: dict[str, Any] = {"input_shape": image_shape, "latent_dim": settings.latent_dim}
-    if settings.network == "conv":
-        # The same two seeds that a model gives to the dense pair it builds itself.
-        seeds = 2 * settings.seed, 2 * settings.seed + 1
-        networks = {
-            "encoder": build_conv_encoder(image_shape, settings.latent_dim, seed=seeds[0]),
-            "decoder": build_conv_decoder(settings.latent_dim, image_shape, seed=seeds[1]),
-        }
-    model = _class_of(settings.model)(**networks, likelihood=settings.likelihood, seed=settings.seed)
+def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | None = None) -> keras.Model:
+    """The compiled model that ``settings`` describe, for images of ``image_shape`` in ``num_classes``."""
+    family = _class_of(settings.model)
+    own: dict[str, Any] = (
+        {**settings.options, "num_classes": num_classes} if num_classes else settings.options
+    )
+    sizes = {"input_shape": image_shape, "latent_dim": settings.latent_dim, "network": settings.network}
+    networks = family.build_networks(**sizes, hidden=settings.hidden, seed=settings.seed, **own)
+    model = family(**networks, **own, likelihood=settings.likelihood, seed=settings.seed)
     # XLA draws another stream of noise: with it, a run on a GPU would differ from one on a CPU. JAX has no other way.
     jit_compile = "auto" if keras.backend.backend() == "jax" else False
     model.compile(keras.optimizers.Adam(settings.learning_rate), jit_compile=jit_compile)
@@ -83,7 +80,7 @@ def load_model(checkpoint: Path, model_name: str) -> keras.Model:
     return keras.models.load_model(checkpoint)
 
 
-def evaluate(model: keras.Model, settings: Settings, x_test: np.ndarray) -> dict[str, Any]:
+def evaluate(model: keras.Model, settings: Settings, dataset: Dataset) -> dict[str, Any]:
     """Scores on the test images, in nats per image, with the binarisation they were taken under.
 
     Dynamic binarisation is for training: here one static draw takes its place, or the figure would change with every
@@ -91,8 +88,10 @@ def evaluate(model: keras.Model, settings: Settings, x_test: np.ndarray) -> dict
     """
     how = "static" if settings.binarize == "dynamic" else settings.binarize
     seed = settings.seed + 1
-    images = data.binarize(x_test, how, seed=seed)
-    scores = evaluation.score(model, images, k=settings.k, n_images=settings.images, seed=settings.seed)
+    x: Any = data.binarize(dataset.x_test, how, seed=seed)
+    if MODELS[settings.model].labels:
+        x = (x, dataset.y_test)
+    scores = evaluation.score(model, x, k=settings.k, n_images=settings.images, seed=settings.seed)
     for name in ("neg_elbo", "log_likelihood", "cross_entropy_bound"):
         _check_finite(f"test {name}", scores[name])
     # A single image has no spread.
@@ -101,7 +100,7 @@ def evaluate(model: keras.Model, settings: Settings, x_test: np.ndarray) -> dict
 
 
 def _class_of(model_name: str) -> Any:
-    module, _, name = MODELS[model_name].partition(":")
+    module, _, name = MODELS[model_name].path.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
@@ -144,8 +143,9 @@ def _fit(
     model: keras.Model, settings: Settings, dataset: Dataset, folder: RunFolder, record: Record, quiet: bool
 ) -> None:
     done = record["epochs_done"]
+    labels = dataset.y_train if MODELS[settings.model].labels else None
     batches = data.Batches(
-        dataset.x_train, settings.batch_size, how=settings.binarize, seed=settings.seed, epoch=done
+        dataset.x_train, settings.batch_size, settings.binarize, settings.seed, labels, epoch=done
     )
     # The keeper comes first: an epoch is announced once it is safe.
     callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]

@@ -1,0 +1,144 @@
+"""Write the first cell of code into every chapter: ``make first-cells``, after `repository` in `_config.yml` changed.
+
+The cell is the same in all chapters but for the minutes, which come from the recorded run times. It installs the
+package where that is missing, as on Colab, and says on what the chapter runs; anywhere else it installs nothing. Its
+stored output is what it prints on a CPU, which the notebook guard then checks like any other.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from companion.machine import announcement
+from tools.execute import write_whole
+from tools.repository import NoRepository, Repository, configured
+
+ROOT = Path(__file__).resolve().parent.parent
+WHEEL = "vae_book_companion-*.whl"
+START = """\
+import glob
+import sys
+from importlib.util import find_spec
+
+from IPython.core.error import UsageError
+
+if not find_spec("companion"):  # as on Colab; nothing that is there is changed
+"""
+FROM_WHEEL = f"""\
+    for wheel in sorted(glob.glob("{WHEEL}"))[-1:]:
+        !"{{sys.executable}}" -m pip install --quiet --no-deps "{{wheel}}"
+    if not find_spec("companion"):
+        hint = "Package missing: upload the file that `make wheel` puts in dist/."
+        raise UsageError(hint)
+"""
+# A wheel beside the notebook comes first: whoever put it there wants it tried.
+FROM_REPOSITORY = f"""\
+    published = "{{package}}"
+    for package in [published, *sorted(glob.glob("{WHEEL}"))][-1:]:
+        !"{{{{sys.executable}}}}" -m pip install --quiet --no-deps "{{{{package}}}}"
+    if not find_spec("companion"):
+        raise UsageError("The package could not be installed; pip says why, above.")
+"""
+END = """
+from companion.machine import announce, verbosity
+
+announce({minutes})"""
+STATED = re.compile(r"announce\((?:minutes=)?(\d+)?\)")
+
+
+class NoFirstCell(ValueError):
+    """A chapter's first cell of code is not the one that finds the package. The message names the chapter."""
+
+
+def first_cell(notebook: NotebookNode, name: str) -> NotebookNode:
+    """The first cell of code of chapter ``name``. Raises :class:`NoFirstCell` where it is about something else."""
+    cell = next((cell for cell in notebook.cells if cell.cell_type == "code"), None)
+    if cell is None or "find_spec" not in cell.source or "companion.machine" not in cell.source:
+        raise NoFirstCell(
+            f"{name}: its first cell of code does not look for the package; copy it from chapter 01"
+        )
+    return cell
+
+
+def source(repository: Repository | None, minutes: int | None) -> str:
+    """The cell's code, for a book that is published in ``repository`` or nowhere yet."""
+    install = FROM_REPOSITORY.format(package=repository.package) if repository else FROM_WHEEL
+    return START + install + END.format(minutes="" if minutes is None else f"minutes={minutes}")
+
+
+def printed(minutes: int | None) -> str:
+    """What the cell prints on a CPU that is not Colab's."""
+    return "\n".join(announcement("CPU", minutes)) + "\n"
+
+
+def minutes_to_state(seconds: float | None, stated: int | None) -> int | None:
+    """Whole minutes for a chapter measured to take ``seconds``; what is ``stated`` stays while it is about right.
+
+    Times scatter from run to run, and a page should not change with each of them.
+    """
+    if seconds is None:
+        return None
+    measured = max(seconds / 60, 1.0)
+    if stated and abs(measured - stated) <= max(0.75, stated / 3):
+        return stated
+    return round(measured)
+
+
+def recorded_seconds(root: Path) -> dict[str, float]:
+    """The seconds that each chapter took when its run times were last recorded."""
+    path = root / "results" / "run_times.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    chapters = record.get("chapters", record)
+    return {name: entry["seconds"] for name, entry in chapters.items() if "seconds" in entry}
+
+
+def renewed(notebook: NotebookNode, name: str, repository: Repository | None, seconds: float | None) -> bool:
+    """Bring the first cell of ``notebook`` up to date; return whether anything changed."""
+    cell = first_cell(notebook, name)
+    found = STATED.search(cell.source)
+    minutes = minutes_to_state(seconds, int(found[1]) if found and found[1] else None)
+    wanted = source(repository, minutes), printed(minutes)
+    if (cell.source, "".join(output.get("text", "?") for output in cell.outputs)) == wanted:
+        return False
+    cell.source = wanted[0]
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=wanted[1])]
+    return True
+
+
+def outdated(root: Path) -> dict[Path, NotebookNode]:
+    """The chapters whose first cell is not up to date, as they ought to be."""
+    repository, seconds = configured(root), recorded_seconds(root)
+    found = {}
+    for path in sorted((root / "chapters").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if renewed(notebook, path.stem, repository, seconds.get(path.stem)):
+            found[path] = notebook
+    return found
+
+
+def main(root: Path = ROOT) -> int:
+    """Write what is out of date. Returns 0, or 1 with one line where nothing could be written."""
+    try:
+        changed = outdated(root)
+    except (NoRepository, NoFirstCell) as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    for path, notebook in changed.items():
+        write_whole(path, nbformat.writes(notebook) + "\n")
+        print(f"{path.relative_to(root)}: first cell written")
+    untimed = {path.stem for path in (root / "chapters").glob("*.ipynb")} - set(recorded_seconds(root))
+    if untimed:
+        print(
+            f"no minutes yet for {', '.join(sorted(untimed))}: call make test RECORD_TIMES=1, then make first-cells"
+        )
+    if not changed:
+        print("every first cell is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
