@@ -3,10 +3,13 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops, random
+from scipy.special import logsumexp
 
+from companion.batching import map_batches
 from companion.distributions import DiagonalNormal
-from companion.errors import BadInput, check_whole_number
+from companion.errors import BadInput, check_codes, check_whole_number
 from companion.objectives import elbo_terms, log_importance_weights, log_mean_exp
 from companion.vae import VAE, Terms
 
@@ -26,7 +29,7 @@ def iwae_loss(log_weights: Tensor) -> Tensor:
 
 def normalized_weights(log_weights: Tensor) -> Tensor:
     """The share of each draw in its image's sum of weights: shape ``(k, batch)``, adding up to one over the k draws."""
-    return ops.softmax(log_weights, axis=0)
+    return ops.exp(log_weights - ops.logsumexp(log_weights, axis=0, keepdims=True))
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
@@ -35,6 +38,43 @@ def effective_sample_size(log_weights: Tensor) -> Tensor:
     One over the sum of the squared shares. Source: Kong (1992). Taught in chapter 10.
     """
     return 1.0 / ops.sum(ops.square(normalized_weights(log_weights)), axis=0)
+
+
+def log_joint(model: VAE, image: Any, points: Any) -> np.ndarray:
+    """log p(x, z) in nats of one ``image`` and each of the codes ``points`` ``(n, latent_dim)``: shape ``(n,)``.
+
+    Up to a constant it is the log of the exact posterior. Raises :class:`~companion.errors.BadInput` for codes of
+    another size. Taught in chapter 10.
+    """
+    codes = check_codes(points, model.latent_dim)
+    x = model.checked(np.asarray(image)[None])
+
+    def of_batch(z: np.ndarray) -> Tensor:
+        return model.likelihood_of(model.decoder(z)).log_prob(x) + model.prior_of(x).log_prob(z)
+
+    return map_batches(of_batch, codes)
+
+
+def implied_posterior(
+    model: VAE, image: Any, points: Any, k: int, *, repeats: int = 200, seed: int = 0
+) -> np.ndarray:
+    """The density at ``points`` ``(n, latent_dim)`` that k draws from q(z|x) and one choice by weight imply: ``(n,)``.
+
+    It is what the k-sample bound treats as the posterior: q itself for k = 1, the exact posterior as k grows. It is an
+    average over ``repeats`` sets of the other k - 1 draws. Raises :class:`~companion.errors.BadInput` for a ``k`` or
+    ``repeats`` below 1. Source: Cremer et al. (2017), equation 6. Taught in chapter 10.
+    """
+    k, repeats = check_whole_number("k", k), check_whole_number("repeats", repeats)
+    x = np.asarray(image)[None]
+    z_mean, z_log_var, _ = model.encode(x)
+    log_p = log_joint(model, image, points).astype("float64")
+    log_q = ops.convert_to_numpy(DiagonalNormal(z_mean, z_log_var).log_prob(np.asarray(points, "float32")))
+    if k == 1:
+        return np.exp(log_q)
+    others = ops.convert_to_numpy(model.log_weights(x, (k - 1) * repeats, seed=seed)).astype("float64")
+    total_of_others = logsumexp(others.reshape(repeats, k - 1), axis=1)
+    mean_weight = np.logaddexp((log_p - log_q)[:, None], total_of_others) - np.log(k)
+    return np.mean(np.exp(log_p[:, None] - mean_weight), axis=1)
 
 
 @keras.saving.register_keras_serializable(package="companion")

@@ -12,7 +12,14 @@ from scipy.special import logsumexp
 
 from companion import evaluation, experiments
 from companion.errors import BadInput
-from companion.iwae import IWAE, effective_sample_size, iwae_loss, normalized_weights
+from companion.iwae import (
+    IWAE,
+    effective_sample_size,
+    implied_posterior,
+    iwae_loss,
+    log_joint,
+    normalized_weights,
+)
 from companion.linear_gaussian import LinearGaussian
 from companion.networks import build_decoder, build_encoder
 
@@ -166,6 +173,34 @@ def test_weights_are_shared_out_among_the_draws_of_one_image():
     )
 
 
+# --- The posterior that the bound implies ----------------------------------------------------------------------------
+
+
+GRID = np.stack(np.meshgrid(np.linspace(-4, 4, 81), np.linspace(-4, 4, 81)), axis=-1).reshape(-1, 2)
+
+
+def test_the_joint_density_integrates_to_p_of_x():
+    x = EXACT.sample(3)
+    total = logsumexp(log_joint(EXACT.vae(), x[0], GRID)) + 2 * np.log(0.1)
+    assert total == pytest.approx(EXACT.log_prob(x[:1])[0], abs=1e-3)
+
+
+def test_the_implied_posterior_goes_from_q_to_the_exact_posterior():
+    x, vae = EXACT.sample(1), EXACT.vae(mean_shift=0.5, log_var_shift=1.0)
+    log_p = log_joint(vae, x[0], GRID)
+    exact = np.exp(log_p - logsumexp(log_p)) / 0.01
+    z_mean, z_log_var, _ = vae.encode(x)
+    q = np.exp(-0.5 * ((GRID - z_mean) ** 2 / np.exp(z_log_var) + z_log_var + np.log(2 * np.pi)).sum(axis=1))
+    np.testing.assert_allclose(implied_posterior(vae, x[0], GRID, 1), q, rtol=1e-4, atol=1e-7)
+    distance = {
+        k: np.abs(implied_posterior(vae, x[0], GRID, k) - exact).sum() * 0.01 for k in (1, 5, 50, 2000)
+    }
+    assert distance[1] > distance[5] > distance[50] > distance[2000]
+    assert distance[2000] < 0.05 < 0.5 < distance[1]
+    for k in (5, 50):
+        assert implied_posterior(vae, x[0], GRID, k).sum() * 0.01 == pytest.approx(1, abs=0.03)
+
+
 # --- Gradients -------------------------------------------------------------------------------------------------------
 
 
@@ -282,3 +317,17 @@ def test_a_recorded_run_keeps_its_options(tmp_path):
 def test_bad_input(wrong, message):
     with pytest.raises(BadInput, match=message):
         IWAE(input_shape=(4, 4, 1), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"k": 0}, "k=0: expected a whole number of at least 1"),
+        ({"repeats": 0}, "repeats=0: expected a whole number of at least 1"),
+        ({"points": np.zeros((5, 3))}, r"codes have shape \(5, 3\) and dtype float64: expected \(n, 2\)"),
+    ],
+)
+def test_bad_input_to_the_implied_posterior(wrong, message):
+    arguments = {"points": np.zeros((5, 2)), "k": 2, **wrong}
+    with pytest.raises(BadInput, match=message):
+        implied_posterior(EXACT.vae(), EXACT.sample(1)[0], **arguments)

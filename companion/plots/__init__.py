@@ -5,13 +5,16 @@ readers tell apart, with an ``alt_text`` that says what is to be seen in measure
 has ``decode(codes)`` or ``sample(n)``, so nothing here imports Keras. Taught in chapter 05, latent space.
 """
 
+from companion.plots.contours import density_contours
 from companion.plots.curves import learning_curves
 from companion.plots.diagrams import model_diagram
 from companion.plots.figure import CLASS_COLOURS, LINE_COLOURS, BookFigure, book_style
+from companion.plots.flows import flow_diagram
 from companion.plots.images import decoded_points, originals_and_reconstructions, samples
 from companion.plots.latent import latent_lines, manifold_grid
 from companion.plots.lines import bars, histogram, line_plot
 from companion.plots.scatter import latent_scatter
+from companion.plots.traversals import traversals
 
 __all__ = [
     "CLASS_COLOURS",
@@ -20,6 +23,8 @@ __all__ = [
     "bars",
     "book_style",
     "decoded_points",
+    "density_contours",
+    "flow_diagram",
     "histogram",
     "latent_lines",
     "latent_scatter",
@@ -29,4 +34,5 @@ __all__ = [
     "model_diagram",
     "originals_and_reconstructions",
     "samples",
+    "traversals",
 ]

@@ -23,13 +23,13 @@ from companion.plots.figure import (
 from companion.plots.images import draw_image
 from companion.plots.words import spoken_list
 
-_TINTS = {
+TINTS = {
     "encoder": "#dcecf7",
     "decoder": "#fbe6d8",
     "code": "#dff2eb",
 }  # pale forms of the first three line colours
 _LONGEST_SIZE = 9  # letters that the shortest bar has room for
-_EDGES = dict(zip(("encoder", "decoder", "code"), LINE_COLOURS, strict=False))
+EDGES = dict(zip(("encoder", "decoder", "code"), LINE_COLOURS, strict=False))
 
 
 def model_diagram(
@@ -74,8 +74,8 @@ def model_diagram(
         _network(axes, 11.5, "encoder", hidden, narrowing=True)
         _network(axes, 48.5, "decoder", hidden[::-1], narrowing=False)
         _picture(axes, 66.2, pictures[1], f"image\n{size_of_image}")
-        _arrow(axes, (8.8, 13), (11.5, 13))
-        _arrow(axes, (63.5, 13), (66.2, 13))
+        arrow(axes, (8.8, 13), (11.5, 13))
+        arrow(axes, (63.5, 13), (66.2, 13))
         (_random_code if random else _plain_code)(axes, size_of_code)
     return figure
 
@@ -96,7 +96,7 @@ def _words(random: bool, image: str, hidden: list[str], code: str) -> str:
 
 def _picture(axes: Axes, x: float, picture: np.ndarray | None, words: str) -> None:
     if picture is None:
-        axes.add_patch(_box(x, 9, 8, 8, CARD, MUTED))
+        axes.add_patch(box(x, 9, 8, 8, CARD, MUTED))
         axes.text(
             x + 4, 13, "x" if x < 30 else "x\u0302", ha="center", va="center", fontsize=14, fontstyle="italic"
         )
@@ -112,57 +112,57 @@ def _network(axes: Axes, x: float, name: str, layers: list[str], narrowing: bool
     left, right = (outer, inner) if narrowing else (inner, outer)
     corners = [(x, 13 - left), (x + width, 13 - right), (x + width, 13 + right), (x, 13 + left)]
     axes.add_patch(
-        Polygon(corners, facecolor=_TINTS[name], edgecolor=_EDGES[name], linewidth=1.2, joinstyle="round")
+        Polygon(corners, facecolor=TINTS[name], edgecolor=EDGES[name], linewidth=1.2, joinstyle="round")
     )
     for i, layer in enumerate(layers):
         part = (i + 1) / (len(layers) + 1)
         half = left + (right - left) * part - 1.2
-        axes.add_patch(
-            _box(x + width * part - 1.1, 13 - half, 2.2, 2 * half, CARD, _EDGES[name], round_by=0.4)
-        )
+        axes.add_patch(box(x + width * part - 1.1, 13 - half, 2.2, 2 * half, CARD, EDGES[name], round_by=0.4))
         axes.text(x + width * part, 13, layer, ha="center", va="center", rotation=90, fontsize=SMALL)
     axes.text(x + width / 2, 23.8, name, ha="center", va="center", fontsize=BASE, fontweight="bold")
 
 
 def _plain_code(axes: Axes, size: str) -> None:
-    _arrow(axes, (26.5, 13), (33.5, 13))
+    arrow(axes, (26.5, 13), (33.5, 13))
     _label_box(axes, 33.5, 10.5, 8, 5, f"code z\n{size}")
-    _arrow(axes, (41.5, 13), (48.5, 13))
+    arrow(axes, (41.5, 13), (48.5, 13))
 
 
 def _random_code(axes: Axes, size: str) -> None:
-    _arrow(axes, (26.5, 11.5), (28.3, 9.2))
-    _arrow(axes, (26.5, 14.5), (28.3, 16.8))
+    arrow(axes, (26.5, 11.5), (28.3, 9.2))
+    arrow(axes, (26.5, 14.5), (28.3, 16.8))
     _label_box(axes, 28.3, 6.2, 8.2, 5, f"z_mean\n{size}")
     _label_box(axes, 28.3, 14.8, 8.2, 5, f"z_log_var\n{size}")
-    _arrow(axes, (36.5, 9.2), (39.3, 11.8))
-    _arrow(axes, (36.5, 16.8), (39.3, 14.2))
+    arrow(axes, (36.5, 9.2), (39.3, 11.8))
+    arrow(axes, (36.5, 16.8), (39.3, 14.2))
     _label_box(axes, 39.3, 10.5, 6.2, 5, f"z\n{size}")
-    _arrow(axes, (45.5, 13), (48.5, 13))
+    arrow(axes, (45.5, 13), (48.5, 13))
     axes.text(42.4, 3.6, "\u03b5 ~ N(0, I)", ha="center", va="center", fontsize=BASE)
-    _arrow(axes, (42.4, 5.0), (42.4, 10.5), dashed=True)
+    arrow(axes, (42.4, 5.0), (42.4, 10.5), dashed=True)
     axes.text(
         37.5, 23.8, "z = z_mean + exp(z_log_var / 2) \u00b7 \u03b5", ha="center", va="center", fontsize=BASE
     )
 
 
 def _label_box(axes: Axes, x: float, y: float, width: float, height: float, words: str) -> None:
-    axes.add_patch(_box(x, y, width, height, _TINTS["code"], _EDGES["code"]))
+    axes.add_patch(box(x, y, width, height, TINTS["code"], EDGES["code"]))
     axes.text(
         x + width / 2, y + height / 2, words, ha="center", va="center", fontsize=SMALL, linespacing=1.25
     )
 
 
-def _box(
+def box(
     x: float, y: float, width: float, height: float, face: str, edge: str, round_by: float = 0.6
 ) -> FancyBboxPatch:
+    """A box with round corners whose upper left corner is at ``x`` and ``y``."""
     shape = f"round,pad=0,rounding_size={round_by}"
     return FancyBboxPatch(
         (x, y), width, height, boxstyle=shape, facecolor=face, edgecolor=edge, linewidth=1.2
     )
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed: bool = False) -> None:
+def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed: bool = False) -> None:
+    """Draw an arrow from ``start`` to ``end``."""
     look: dict[str, Any] = {
         "arrowstyle": "-|>",
         "mutation_scale": 11,
