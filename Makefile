@@ -19,7 +19,7 @@ export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
 # What a shell happens to hold must not decide which package the book and its tests import.
 unexport PYTHONPATH
 
-.PHONY: help environment book test execute serve lint mutants lock clean distclean
+.PHONY: help environment book test colab execute errata first-cells wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -40,9 +40,21 @@ test: $(READY) ## unit tests, every notebook against its stored output, the book
 	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
 		--nbval --nbval-current-env -p tests.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
 
+colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
+	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")
+
 execute: $(READY) ## run the chapters in place: [CHAPTER=04_objectives] [DATASET=mnist]
 	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \
 		$(if $(CHAPTER),--chapter "$(CHAPTER)") $(if $(DATASET),--dataset "$(DATASET)")
+
+first-cells: $(READY) ## write the first cell of every chapter, after `repository` in _config.yml has changed
+	$(TIMED) first-cells "$(PYTHON_OF_VENV)" -m tools.first_cell
+
+errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
+	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row "$(ROW)")
+
+wheel: $(READY) ## build the package as one file into dist/, for Colab and other machines
+	$(TIMED) wheel "$(PYTHON_OF_VENV)" -m hatchling build --target wheel
 
 serve: $(READY) ## show _build/html in the browser until stopped: [PORT=8000]
 	@test -f _build/html/index.html || { echo "There is no book yet; call: make book"; exit 1; }

@@ -13,7 +13,11 @@ COMMANDS = [
     "environment",
     "book",
     "test",
+    "colab",
     "execute",
+    "first-cells",
+    "errata",
+    "wheel",
     "serve",
     "lint",
     "mutants",
@@ -95,29 +99,46 @@ def test_an_environment_that_cannot_be_used_is_named(tmp_path: Path, venv: str, 
 
 
 SUMMARY = "====== 3 passed, 1 skipped in 12.34s ======"
+TOO_EARLY = "The tests ended before pytest's summary; make colab was not run."
+
+
+def run_ci(tmp_path: Path, test: str, colab: str = "echo '====== 9 passed in 1s ======'", **environment: str):
+    """Run `.ci/run` with a `make` that does what the scripts ``test`` and ``colab`` say."""
+    program(tmp_path / "make", f'case "$*" in *colab*) {colab};; *) {test};; esac')
+    program(tmp_path / "chromium", "exit 0")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    return run(ROOT / ".ci/run", PATH=path, **environment)
 
 
 @pytest.mark.parametrize(
-    ("make", "status", "last"),
+    ("test", "status", "last"),
     [
         (f"echo '{SUMMARY}'", 0, SUMMARY),
         (f"echo '{SUMMARY}'; echo 'make: *** [test] Error 1' >&2; exit 2", 2, SUMMARY),
-        ("echo 'No Python'; exit 2", 1, "The tests ended before pytest's summary."),
-        ("echo nothing", 1, "The tests ended before pytest's summary."),
+        ("echo 'No Python'; exit 2", 1, TOO_EARLY),
+        ("echo nothing", 1, TOO_EARLY),
     ],
 )
 def test_continuous_integration_ends_as_the_tests_do(
-    tmp_path: Path, make: str, status: int, last: str
+    tmp_path: Path, test: str, status: int, last: str
 ) -> None:
-    program(tmp_path / "make", make)
-    program(tmp_path / "chromium", "exit 0")
-    done = run(ROOT / ".ci/run", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    done = run_ci(tmp_path, test)
     assert done.returncode == status
     assert (done.stdout + done.stderr).splitlines()[-1] == last
 
 
-def test_continuous_integration_calls_make_test(tmp_path: Path) -> None:
-    program(tmp_path / "make", f'echo "$@ CI=$CI"; echo "{SUMMARY}"')
-    program(tmp_path / "chromium", "exit 0")
-    done = run(ROOT / ".ci/run", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", CI="true")
-    assert done.stdout.splitlines()[0].endswith("test CI=true")
+@pytest.mark.parametrize(("tests", "status"), [("exit 0", 2), ("exit 5", 5)])
+def test_continuous_integration_fails_when_a_chapter_fails_on_colab(
+    tmp_path: Path, tests: str, status: int
+) -> None:
+    done = run_ci(tmp_path, f"echo '{SUMMARY}'; {tests}", "echo '03_layers failed'; exit 2")
+    assert done.returncode == status
+    assert done.stdout.splitlines()[-3:] == ["03_layers failed", "make colab failed.", SUMMARY]
+
+
+def test_continuous_integration_calls_make_test_and_then_make_colab(tmp_path: Path) -> None:
+    said = f'echo "$@ CI=$CI"; echo "{SUMMARY}"'
+    done = run_ci(tmp_path, said, 'echo "$@ CI=$CI"', CI="true")
+    first, *_, second, last = done.stdout.splitlines()
+    assert (first.split()[-2:], second.split()[-2:]) == (["test", "CI=true"], ["colab", "CI=true"])
+    assert last == SUMMARY

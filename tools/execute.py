@@ -81,7 +81,7 @@ def run(
         nonlocal running
         running = cell_index
 
-    client = NotebookClient(
+    client: NotebookClient = NotebookClient(
         notebook,
         timeout=timeout,
         kernel_name="python3",

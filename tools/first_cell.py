@@ -18,35 +18,34 @@ from tools.execute import write_whole
 from tools.repository import NoRepository, Repository, configured
 
 ROOT = Path(__file__).resolve().parent.parent
-WHEEL = "vae_book_companion-*.whl"
 START = """\
-import glob
 import sys
+from glob import glob
 from importlib.util import find_spec
 
 from IPython.core.error import UsageError
 
 if not find_spec("companion"):  # as on Colab; nothing that is there is changed
 """
-FROM_WHEEL = f"""\
-    for wheel in sorted(glob.glob("{WHEEL}"))[-1:]:
-        !"{{sys.executable}}" -m pip install --quiet --no-deps "{{wheel}}"
+FROM_WHEEL = """\
+    python, wheel = sys.executable, max(glob("vae_book_*.whl"), default="")
+    if wheel:
+        !"{python}" -m pip install --quiet --no-deps "{wheel}"
     if not find_spec("companion"):
-        hint = "Package missing: upload the file that `make wheel` puts in dist/."
-        raise UsageError(hint)
+        raise UsageError("Upload the package: `make wheel` writes it into dist/.")
 """
 # A wheel beside the notebook comes first: whoever put it there wants it tried.
-FROM_REPOSITORY = f"""\
-    published = "{{package}}"
-    for package in [published, *sorted(glob.glob("{WHEEL}"))][-1:]:
-        !"{{{{sys.executable}}}}" -m pip install --quiet --no-deps "{{{{package}}}}"
+FROM_REPOSITORY = """\
+    package = "PACKAGE"
+    python, package = sys.executable, max(glob("vae_book_*.whl"), default=package)
+    !"{python}" -m pip install --quiet --no-deps "{package}"
     if not find_spec("companion"):
-        raise UsageError("The package could not be installed; pip says why, above.")
+        raise UsageError("The package was not installed; pip says why, above.")
 """
 END = """
 from companion.machine import announce, verbosity
 
-announce({minutes})"""
+announce(MINUTES)"""
 STATED = re.compile(r"announce\((?:minutes=)?(\d+)?\)")
 
 
@@ -66,8 +65,8 @@ def first_cell(notebook: NotebookNode, name: str) -> NotebookNode:
 
 def source(repository: Repository | None, minutes: int | None) -> str:
     """The cell's code, for a book that is published in ``repository`` or nowhere yet."""
-    install = FROM_REPOSITORY.format(package=repository.package) if repository else FROM_WHEEL
-    return START + install + END.format(minutes="" if minutes is None else f"minutes={minutes}")
+    install = FROM_REPOSITORY.replace("PACKAGE", repository.package) if repository else FROM_WHEEL
+    return START + install + END.replace("MINUTES", "" if minutes is None else f"minutes={minutes}")
 
 
 def printed(minutes: int | None) -> str:

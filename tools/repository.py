@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 ADDRESS = re.compile(r"https://(?P<host>[\w.-]+)/(?P<name>[\w.-]+(?:/[\w.-]+)*/[\w.-]+)")
 BRANCH = re.compile(r"[\w./-]+")

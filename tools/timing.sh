@@ -20,7 +20,7 @@ run() {
 }
 
 list() {
-    grep -E '^[a-z]+:.*## ' "$1" | sed -E 's/^([a-z]+):.*## (.*)$/\1|\2/' | while IFS='|' read -r name does; do
+    grep -E '^[a-z-]+:.*## ' "$1" | sed -E 's/^([a-z-]+):.*## (.*)$/\1|\2/' | while IFS='|' read -r name does; do
         took="not run yet"
         [ ! -f "$REMEMBERED/$name" ] || took=$(cat "$REMEMBERED/$name")
         printf 'make %-12s %-15s %s\n' "$name" "$took" "$does"
