@@ -51,7 +51,7 @@ first-cells: $(READY) ## write the first cell of every chapter, after `repositor
 	$(TIMED) first-cells "$(PYTHON_OF_VENV)" -m tools.first_cell
 
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
-	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row "$(ROW)")
+	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
 
 wheel: $(READY) ## build the package as one file into dist/, for Colab and other machines
 	$(TIMED) wheel "$(PYTHON_OF_VENV)" -m hatchling build --target wheel

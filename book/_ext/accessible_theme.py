@@ -58,7 +58,10 @@ FRAME = (
         r'\g<0> aria-label="Contents of this page"',
     ),
     Mend(
-        "the close button of the book's drawer", r'<div id="pst-primary-sidebar"[^>]*>', rf"\g<0>{CLOSE}", True
+        "the close button of the book's drawer",
+        r'<div id="pst-primary-sidebar"[^>]*>',
+        rf"\g<0>{CLOSE}",
+        True,
     ),
     Mend("the close button of the page's drawer", r'<div id="pst-secondary-sidebar"[^>]*>', rf"\g<0>{CLOSE}"),
     Mend(

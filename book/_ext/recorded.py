@@ -1,7 +1,7 @@
 """Tables of what was measured, read from the recorded files while the book is built.
 
 ``{recorded-runs}`` sets one table for each way of treating the pixels, because figures from different ways cannot be
-compared; ``{run-times}`` sets one row a chapter. No figure of either is ever typed into a page.
+compared. No figure is ever typed into a page.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ RUN_COLUMNS = (
     "Training, s",
 )
 BOUND_COLUMN = RUN_COLUMNS.index("")
-TIME_COLUMNS = ("Chapter", "Seconds", "Peak memory, MB")
 # A Bernoulli decoder on grey pixels gives no density of the image, so its figure is not called a likelihood.
 CROSS_ENTROPY = "Cross-entropy bound"
 LOG_LIKELIHOOD = "Log-likelihood bound"
@@ -51,12 +50,6 @@ def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.parent.name: read_json(path) for path in sorted(folder.glob("*/run.json"))}
 
 
-def read_times(root: Path) -> dict[str, dict[str, Any]]:
-    """Return the seconds and the memory that each chapter took when `make execute` last ran it."""
-    path = root / "results" / "run_times.json"
-    return dict(sorted(read_json(path).items())) if path.exists() else {}
-
-
 def figure(value: Any, digits: int = 2) -> str:
     """Write a recorded number with a true minus sign, or a dash where the run has none."""
     if value is None:
@@ -64,6 +57,12 @@ def figure(value: Any, digits: int = 2) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
     return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def versions_in_words(versions: dict[str, str | None]) -> str:
+    """The recorded versions as a sentence lists them, ``Python 3.11.7, Keras 3.15.1``; what was missing stays out."""
+    names = {"python": "Python", "keras": "Keras", "tensorflow": "TensorFlow", "numpy": "NumPy"}
+    return ", ".join(f"{name} {versions[key]}" for key, name in names.items() if versions.get(key))
 
 
 def is_cross_entropy(run: dict[str, Any]) -> bool:
@@ -142,7 +141,7 @@ def _make_row(cells: Iterable[str]) -> nodes.row:
 
 
 class RecordedDirective(SphinxDirective):
-    """Common to both tables: where the project lies, and that new files make the page stale."""
+    """Common to the tables: where the project lies, and that new files make the page stale."""
 
     @property
     def root(self) -> Path:
@@ -175,22 +174,7 @@ class RecordedRuns(RecordedDirective):
         return nodes.container("", make_table(title, columns, rows, "recorded-runs"), classes=["wide-table"])
 
 
-class RunTimes(RecordedDirective):
-    """One row a chapter: the seconds and the memory that running it took."""
-
-    def run(self) -> list[nodes.Node]:
-        self.depends_on([self.root / "results" / "run_times.json"])
-        rows = [
-            (chapter, figure(float(entry["seconds"]), 0), figure(entry.get("peak_memory_mb"), 0))
-            for chapter, entry in read_times(self.root).items()
-        ]
-        if not rows:
-            return [nodes.paragraph(text="No chapter has been timed in this copy of the book yet.")]
-        return [make_table("", TIME_COLUMNS, rows, "run-times")]
-
-
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the two directives."""
+    """Register the directive."""
     app.add_directive("recorded-runs", RecordedRuns)
-    app.add_directive("run-times", RunTimes)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,7 @@
-"""Protects the tables of recorded runs and run times: they show the recorded files' own figures, name each figure for
-what it is, and stop the build over a file that cannot be read.
+"""Protects the tables of recorded runs: they show the recorded files' own figures, name each figure for what it
+is, and stop the build over a file that cannot be read.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -78,7 +77,6 @@ def test_a_run_without_figures_shows_dashes():
 
 def test_no_runs_at_all(tmp_path):
     assert recorded.read_runs(tmp_path / "results") == {}
-    assert recorded.read_times(tmp_path) == {}
 
 
 def test_unreadable_run_is_named(tmp_path):
@@ -86,13 +84,6 @@ def test_unreadable_run_is_named(tmp_path):
     (tmp_path / "broken" / "run.json").write_text('{"model": ', encoding="utf-8")
     with pytest.raises(ExtensionError, match=r"broken/run\.json"):
         recorded.read_runs(tmp_path)
-
-
-def test_run_times_are_read_in_the_order_of_the_chapters(tmp_path):
-    (tmp_path / "results").mkdir()
-    times = {"04_objectives": {"seconds": 50.0}, "01_autoencoder": {"seconds": 40.0}}
-    (tmp_path / "results" / "run_times.json").write_text(json.dumps(times), encoding="utf-8")
-    assert list(recorded.read_times(tmp_path)) == ["01_autoencoder", "04_objectives"]
 
 
 @pytest.mark.xdist_group("book")
@@ -106,14 +97,6 @@ def test_page_shows_exactly_the_recorded_runs(book):
             shown[4].replace("−", "-").replace(",", "")
             == f"{run['test']['neg_elbo']:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{run['test']['stderr']:.2f}"
         )
-
-
-@pytest.mark.xdist_group("book")
-def test_page_shows_exactly_the_run_times(book):
-    rows = table_rows(book.pages["book/run_times.html"], "run-times")
-    times = recorded.read_times(ROOT)
-    assert [row[0] for row in rows] == list(times)
-    assert [row[1] for row in rows] == [f"{entry['seconds']:.0f}" for entry in times.values()]
 
 
 def table_rows(page, kind: str) -> list[list[str]]:

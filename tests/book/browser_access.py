@@ -1,0 +1,140 @@
+"""Protects readers who do not see the page as it was drawn: axe finds nothing on any page, in light and dark, on a desk
+and on a phone, with drawers and menus open, and with the buttons that a published book has.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.book import small_book
+from tests.book.browser_tools import DESKTOP, PHONE, Watched, served
+from tests.book.building import Book, build
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("book")]
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+# Every rule, also those that axe keeps turned off, such as the one on the size of targets; not those of level AAA.
+RUN_AXE = """async (areColours) => {
+    // What is laid out after the page has loaded has settled two frames later.
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const chosen = rule => !rule.tags.includes('wcag2aaa') && /contrast|link-in-text/.test(rule.ruleId) === areColours;
+    const found = await axe.run(document, {
+        resultTypes: ['violations'],
+        // Else axe would ask for style sheets a second time.
+        preload: false,
+        runOnly: axe.getRules().filter(chosen).map(rule => rule.ruleId),
+    });
+    return found.violations.map(({impact, id, nodes}) => ({impact, id, nodes: nodes.map(node => node.html)}));
+}"""
+# A minor one remains: a formula that scrolls can be reached by the Tab key, as it must, and is no widget.
+BAD = {"moderate", "serious", "critical"}
+# One page of each kind.
+KINDS = (
+    "book/intro.html",
+    "chapters/04_objectives.html",
+    "book/api/vae.html",
+    "book/results.html",
+    "search.html",
+)
+NOTEBOOK = "chapters/02_notebook"
+SETTINGS = {"reduced_motion": "reduce", "color_scheme": "light"}
+
+
+def violations(tab, areas: tuple[str, ...] = ("structure", "colours")) -> list[str]:
+    """What axe finds bad on the page that the tab shows: impact, rule and the first element concerned."""
+    tab.evaluate(f"() => {{ if (!window.axe) {{ {AXE} }} }}")
+    return [
+        f"{found['impact']} {found['id']} ({len(found['nodes'])}): {found['nodes'][0][:150]}"
+        for area in areas
+        for found in tab.evaluate(RUN_AXE, area == "colours")
+        if found["impact"] in BAD
+    ]
+
+
+def violations_in_both_schemes(seen: Watched) -> list[str]:
+    """The same in light and dark, without loading the page anew; only colours differ."""
+    bad = []
+    for scheme, areas in (("light", ("structure", "colours")), ("dark", ("colours",))):
+        seen.tab.emulate_media(color_scheme=scheme)
+        seen.tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        bad += [f"{seen.name}, {scheme}: {found}" for found in violations(seen.tab, areas)]
+    seen.tab.emulate_media(color_scheme="light")
+    return bad
+
+
+def test_no_page_has_a_violation(book, browser, address):
+    bad = []
+    with Watched(browser, address, viewport=DESKTOP, **SETTINGS) as seen:
+        for name in book.readable:
+            seen.open(address, name)
+            bad += violations_in_both_schemes(seen)
+    assert bad == []
+
+
+def test_no_page_has_a_violation_on_a_phone(book, browser, address):
+    bad = []
+    with Watched(browser, address, viewport=PHONE, **SETTINGS) as seen:
+        for name in book.readable:
+            seen.open(address, name)
+            # The colours are those of a desk; looking at each letter's again takes most of the time.
+            found = (
+                violations_in_both_schemes(seen) if name in KINDS else violations(seen.tab, ("structure",))
+            )
+            bad += [f"{name}: {what}" for what in found]
+    assert bad == []
+
+
+@pytest.mark.parametrize("opener", [".primary-toggle", ".secondary-toggle", ".search-button"])
+def test_nothing_is_wrong_in_what_a_button_opens_on_a_phone(browser, address, opener):
+    with Watched(browser, address, viewport=PHONE, **SETTINGS) as seen:
+        seen.open(address, "book/notation.html")
+        seen.tab.locator(f".bd-header-article {opener}").click()
+        seen.tab.locator("dialog[open]").wait_for()
+        assert violations_in_both_schemes(seen) == []
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """A small book with a notebook and the address of a repository, which brings more buttons."""
+    folder = tmp_path_factory.mktemp("published")
+    source = small_book.write(folder / "source")
+    settings = (source / "_config.yml").read_text(encoding="utf-8")
+    assert '\n  url: ""\n' in settings
+    settings = settings.replace('\n  url: ""\n', "\n  url: https://github.com/reader/book\n")
+    (source / "_config.yml").write_text(settings, encoding="utf-8")
+    contents = (source / "_toc.yml").read_text(encoding="utf-8")
+    (source / "_toc.yml").write_text(f"{contents}  - file: {NOTEBOOK}\n", encoding="utf-8")
+    title = nbformat.v4.new_markdown_cell("# A notebook\n\nIt has one cell.")
+    notebook = nbformat.v4.new_notebook(cells=[title, nbformat.v4.new_code_cell("1 + 1")])
+    notebook.metadata = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+    nbformat.write(notebook, source / f"{NOTEBOOK}.ipynb")
+    return build(folder, source)
+
+
+def test_nothing_is_wrong_with_the_buttons_of_a_published_book(published, browser):
+    assert published.returncode == 0, published.log
+    links = [link["href"] for link in published.pages[f"{NOTEBOOK}.html"].select(".article-header-buttons a")]
+    assert any(link.startswith("https://colab.research.google.com/github/reader/book") for link in links)
+    assert "https://github.com/reader/book" in links
+    with served(published.html) as address, Watched(browser, address, viewport=DESKTOP, **SETTINGS) as seen:
+        seen.open(address, f"{NOTEBOOK}.html")
+        for menu in seen.tab.locator(".article-header-buttons .dropdown-toggle:visible").all():
+            menu.click()
+            assert violations_in_both_schemes(seen) == []
+        assert seen.problems == []
+
+
+def test_the_check_sees_what_is_wrong(browser, tmp_path: Path):
+    (tmp_path / "broken.html").write_text(
+        "<!DOCTYPE html><html lang=en><title>Broken</title><main><h1>Broken</h1>"
+        "<img src='data:,'><button></button><p style='color: #aaa; background: #fff'>Pale</p></main>",
+        encoding="utf-8",
+    )
+    with served(tmp_path) as address, Watched(browser, address, **SETTINGS) as seen:
+        seen.open(address, "broken.html")
+        found = " ".join(violations(seen.tab))
+    assert "critical image-alt" in found
+    assert "critical button-name" in found
+    assert "serious color-contrast" in found
