@@ -11,12 +11,23 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "autoencoder",
+    "beta_vae",
+    "code_use",
+    "compression",
+    "conditional_networks",
+    "conditional_vae",
     "data",
+    "discrete_vae",
+    "disentanglement",
     "distributions",
     "errors",
     "evaluation",
     "experiments",
+    "hierarchical_layers",
+    "hierarchical_networks",
+    "hierarchical_vae",
     "iwae",
+    "judge",
     "layers",
     "likelihoods",
     "linear_gaussian",
@@ -24,9 +35,13 @@ _ROOMS = (
     "machine",
     "networks",
     "objectives",
+    "pixel_cnn",
     "plots",
+    "quantizer",
     "schedules",
     "vae",
+    "vq_networks",
+    "vq_vae",
 )
 
 

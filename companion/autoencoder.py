@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from companion.batching import map_batches
+from companion.batching import count, map_batches
 from companion.distributions import Distribution
 from companion.errors import BadInput, check_codes, check_images, check_whole_number
 from companion.likelihoods import Likelihood, as_likelihood
@@ -47,8 +47,8 @@ class Autoencoder(keras.Model):
         self.seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
         self.likelihood = as_likelihood(likelihood)
         self.encoder, self.decoder = self._complete(encoder, decoder, input_shape, latent_dim)
-        self.image_shape = tuple(self.encoder.input_shape[1:])
-        self.latent_dim = int(self.decoder.input_shape[-1])
+        self.image_shape = _takes(self.encoder)
+        self.latent_dim = int(_takes(self.decoder)[-1])
         self.built = True
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
@@ -96,7 +96,8 @@ class Autoencoder(keras.Model):
         if validation is not None and not _is_stream(validation):
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation)
             images, labels = self._training_input(images, labels, weights, "validation images")
-            kwargs["validation_data"] = images if weights is None else (images, labels, weights)
+            # A tuple of its own, lest Keras take the second part of an input that is a pair for targets.
+            kwargs["validation_data"] = (images,) if weights is None else (images, labels, weights)
         x, y = self._training_input(x, y, kwargs.get("sample_weight"))
         return super().fit(x, y, **kwargs)
 
@@ -135,7 +136,7 @@ class Autoencoder(keras.Model):
         pair it builds itself.
         """
         variational = cls.encoder_outputs == 3
-        encoder_seed, decoder_seed = _seeds_of_networks(seed)
+        encoder_seed, decoder_seed = seeds_of_networks(seed)
         if network == "conv":
             return {
                 "encoder": build_conv_encoder(
@@ -154,6 +155,9 @@ class Autoencoder(keras.Model):
     def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:
         return build_encoder(input_shape, latent_dim, variational=False, seed=seed)
 
+    def _build_decoder(self, latent_dim: int, output_shape: Sequence[int], seed: int | None) -> keras.Model:
+        return build_decoder(latent_dim, output_shape, seed=seed)
+
     def _complete(
         self,
         encoder: keras.Model | None,
@@ -167,11 +171,11 @@ class Autoencoder(keras.Model):
         if encoder is not None:
             input_shape, latent_dim = self._check_encoder(encoder)
         elif decoder is not None:
-            input_shape, latent_dim = decoder.output_shape[1:], decoder.input_shape[-1]
-        encoder_seed, decoder_seed = _seeds_of_networks(self.seed)
+            input_shape, latent_dim = decoder.output_shape[1:], int(_takes(decoder)[-1])
+        encoder_seed, decoder_seed = seeds_of_networks(self.seed)
         encoder = encoder or self._build_encoder(input_shape, latent_dim, encoder_seed)
-        decoder = decoder or build_decoder(latent_dim, tuple(encoder.input_shape[1:]), seed=decoder_seed)
-        _check_decoder(decoder, int(latent_dim), tuple(encoder.input_shape[1:]))
+        decoder = decoder or self._build_decoder(latent_dim, _takes(encoder), decoder_seed)
+        _check_decoder(decoder, int(latent_dim), _takes(encoder))
         if self.likelihood.link == "sigmoid":
             _check_gives_logits(decoder)
         return encoder, decoder
@@ -188,7 +192,7 @@ class Autoencoder(keras.Model):
                 f"{wanted}; build it "
                 f"with build_encoder(..., variational={self.encoder_outputs == 3})."
             )
-        return tuple(encoder.input_shape[1:]), int(shapes[0][-1])
+        return _takes(encoder), int(shapes[0][-1])
 
     def _mean_loss(self, per_image: Tensor, sample_weight: Tensor = None) -> Tensor:
         """The one place where a mean over the batch is taken; penalties that layers added come on top."""
@@ -213,17 +217,27 @@ class Autoencoder(keras.Model):
         images = self.checked(x, what)
         if weights is None:
             return images, None
-        _check_weights(weights, len(images))
-        return images, images  # Keras drops the weights, in silence, of data without targets
+        _check_weights(weights, count(images))
+        # Keras drops the weights, in silence, of data without targets, and doubles them where these are a pair.
+        return images, images[0] if isinstance(images, tuple) else images
 
-    def checked(self, x: Any, what: str = "images") -> np.ndarray:
+    def checked(self, x: Any, what: str = "images") -> Any:
         """Images ``x`` as this model takes them, float32; raises :class:`~companion.errors.BadInput` for others."""
         return check_images(x, self.image_shape, what, in_unit_interval=self.likelihood.link == "sigmoid")
 
 
-def _seeds_of_networks(seed: int | None) -> tuple[int | None, int | None]:
+def _takes(network: keras.Model) -> tuple[int, ...]:
+    """The shape of what a network takes, without the batch axis: of images or codes, which come before a condition."""
+    shape = network.input_shape
+    return tuple((shape[0] if isinstance(shape, list) else shape)[1:])
+
+
+def seeds_of_networks(seed: int | None) -> tuple[int | None, int | None]:
     """One seed for each network: two layers of one shape under the same seed would get equal weights."""
-    return (None, None) if seed is None else (2 * seed, 2 * seed + 1)
+    if seed is None:
+        return None, None
+    first = 2 * check_whole_number("seed", seed, at_least=0)
+    return first, first + 1
 
 
 def _is_stream(x: Any) -> bool:
@@ -254,7 +268,7 @@ def _check_is_built(name: str, network: Any) -> None:
 
 def _check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int, ...]) -> None:
     """A decoder must take the encoder's codes and give images of its shape."""
-    takes, gives = decoder.input_shape[-1], tuple(decoder.output_shape[1:])
+    takes, gives = _takes(decoder)[-1], tuple(decoder.output_shape[1:])
     if takes != latent_dim or gives != image_shape:
         raise BadInput(
             f"decoder maps {takes} numbers to {gives} and the encoder {image_shape} to {latent_dim}: expected the same "
@@ -264,10 +278,16 @@ def _check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int
 
 def _check_gives_logits(decoder: keras.Model) -> None:
     """A decoder must leave the sigmoid to the likelihood: a second one would squash every pixel towards the middle."""
-    computes = (layer for layer in reversed(decoder.layers) if layer.weights or hasattr(layer, "activation"))
-    last = next(computes, None)
+    last = _last_that_computes(decoder)
     if getattr(last, "activation", None) is keras.activations.sigmoid:
         raise BadInput(
             "decoder ends in a sigmoid: expected logits, since the likelihood applies the sigmoid itself; build the "
             "decoder with activation=None."
         )
+
+
+def _last_that_computes(network: keras.Model) -> Any:
+    """The last layer with weights or an activation; of a chain of networks, that of the last one."""
+    computes = (layer for layer in reversed(network.layers) if layer.weights or hasattr(layer, "activation"))
+    last = next(computes, None)
+    return _last_that_computes(last) if isinstance(last, keras.Model) else last

@@ -36,7 +36,7 @@ def check_images(
     Raises :class:`BadInput` for no images, a wrong rank or size, a type that is not real numbers, NaN or infinity, and
     values outside [0, 1]. Whole numbers 0 and 1 are taken as binarised pixels.
     """
-    array = _as_array(images, what)
+    array = as_array(images, what)
     shape = tuple(image_shape)
     if array.dtype.kind not in "fiub":
         raise BadInput(
@@ -67,7 +67,7 @@ def check_images(
     return array
 
 
-def _as_array(values: Any, what: str) -> np.ndarray:
+def as_array(values: Any, what: str) -> np.ndarray:
     """``values`` as an array; numpy's own message for rows of different lengths does not say whose rows."""
     try:
         return np.asarray(values)
@@ -91,7 +91,7 @@ def _how_to_reshape(array: np.ndarray, shape: tuple[int, ...]) -> str:
 
 def check_codes(codes: Any, latent_dim: int) -> np.ndarray:
     """Return latent ``codes`` as float32 of shape ``(n, latent_dim)``; raise :class:`BadInput` for anything else."""
-    array = _as_array(codes, "codes")
+    array = as_array(codes, "codes")
     if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != latent_dim or len(array) == 0:
         raise BadInput(
             f"codes have shape {array.shape} and dtype {array.dtype}: expected (n, {latent_dim}) real numbers, n >= 1; "

@@ -6,14 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 from scipy.special import logsumexp
-from sklearn.neighbors import NearestNeighbors
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from companion.batching import batches, count, take
-from companion.errors import BadInput, check_whole_number
+from companion.errors import BadInput, check_codes, check_whole_number
 
 IMAGES_AT_ONCE = 100
 DECODED_AT_ONCE = 5000
 ACTIVE = 1e-2
+MOST_PAIRED = 3000  # a silhouette needs the distance of every pair
 
 
 def log_likelihood(
@@ -66,10 +68,11 @@ def _checked(model: Any, x: Any) -> Any:
 def code_variances(model: Any, x: Any) -> np.ndarray:
     """The variance over images of each coordinate of the posterior mean: shape ``(latent_dim,)``.
 
-    Shape ``(0,)`` for a model whose codes have no mean, such as one with a codebook: its ``encode`` then gives none.
+    Shape ``(0,)`` for a model whose codes have no mean, such as one with a codebook: its ``encode`` gives one array.
     Source: Burda et al. (2016), section 5.2. Taught in chapter 06.
     """
-    return np.var(model.encode(x)[0], axis=0)
+    codes = model.encode(x)
+    return np.var(codes[0], axis=0).ravel() if isinstance(codes, tuple) else np.zeros(0)
 
 
 def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
@@ -78,11 +81,24 @@ def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
 
     Raises :class:`~companion.errors.BadInput` for a negative threshold. Source: Burda et al. (2016), section 5.2.
     """
+    return _count_active(code_variances(model, x), threshold)
+
+
+def active_units_per_layer(model: Any, x: Any, threshold: float = ACTIVE) -> list[int]:
+    """:func:`active_units` of each layer of codes of a hierarchical model, the layer next to the pixels first.
+
+    The posterior mean of a layer is taken where the layers that it is inferred from stand at their means. Raises
+    :class:`~companion.errors.BadInput` for a negative threshold. Taught in chapter 08.
+    """
+    return [_count_active(np.var(z_mean, axis=0), threshold) for z_mean, _, _ in model.encode_layers(x)]
+
+
+def _count_active(variances: np.ndarray, threshold: float) -> int:
     if not threshold >= 0:
         raise BadInput(
             f"threshold={threshold!r}: expected a variance of at least 0; pass threshold={ACTIVE}."
         )
-    return int(np.sum(code_variances(model, x) > threshold))
+    return int(np.sum(variances > threshold))
 
 
 def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed: int = 0) -> dict[str, Any]:
@@ -111,6 +127,11 @@ def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed
         "n_images": min(n_images, n),
         "active_units": int(np.sum(variances > ACTIVE)) if len(variances) else None,
         "units": len(variances),
+        **(
+            {"active_units_per_layer": active_units_per_layer(model, x)}
+            if hasattr(model, "encode_layers")
+            else {}
+        ),
         **model.own_scores(x),
     }
 
@@ -136,3 +157,52 @@ def distance_to_nearest(points: Any, references: Any) -> np.ndarray:
         )
     search = NearestNeighbors(n_neighbors=1).fit(references.reshape(len(references), -1))
     return search.kneighbors(points.reshape(len(points), -1))[0][:, 0]
+
+
+def class_separation(
+    codes: Any, labels: Any, new_codes: Any, new_labels: Any, *, neighbours: int = 10
+) -> dict[str, float]:
+    """How well classes keep apart in latent space: ``silhouette`` and ``knn_accuracy``.
+
+    ``codes`` ``(n, latent_dim)`` with ``labels`` ``(n,)`` are those of the images trained on, ``new_codes`` and
+    ``new_labels`` those of others. ``silhouette``, between -1 and 1, is the mean over ``codes`` (the first 3,000) of
+    how much nearer a code lies to its own class than to the next; it sets distances against each other, so the shape
+    of the whole cloud enters it. ``knn_accuracy``, between 0 and 1, is the share of ``new_codes`` whose class most of
+    their ``neighbours`` nearest ``codes`` bear; only the order of distances enters it.
+
+    Raises :class:`~companion.errors.BadInput` for unequal counts, codes of other lengths, fewer than two classes or
+    more than half as many classes as codes, and fewer codes than ``neighbours``.
+    Source: Rousseeuw (1987); Cover & Hart (1967). Taught in chapter 05.
+    """
+    codes, labels = _labelled_codes("codes", codes, labels)
+    new_codes, new_labels = _labelled_codes("new_codes", new_codes, new_labels)
+    if codes.shape[1] != new_codes.shape[1]:
+        raise BadInput(
+            f"codes have {codes.shape[1]} coordinates and new_codes {new_codes.shape[1]}: expected codes of one "
+            f"model; pass model.encode(x_train)[0] and model.encode(x_test)[0]."
+        )
+    found = len(np.unique(labels[:MOST_PAIRED]))
+    if not 2 <= found <= len(labels[:MOST_PAIRED]) / 2:
+        raise BadInput(
+            f"labels tell {found} classes apart among {len(labels)} codes: expected at least 2, with 2 codes each or "
+            f"more; pass the labels of the classes."
+        )
+    if check_whole_number("neighbours", neighbours) > len(codes):
+        raise BadInput(
+            f"neighbours={neighbours} among {len(codes)} codes: expected at most as many; pass neighbours=1."
+        )
+    nearest = KNeighborsClassifier(neighbours).fit(codes, labels)
+    return {
+        "silhouette": float(silhouette_score(codes[:MOST_PAIRED], labels[:MOST_PAIRED])),
+        "knn_accuracy": float(np.mean(nearest.predict(new_codes) == new_labels)),
+    }
+
+
+def _labelled_codes(what: str, codes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    if codes.ndim != 2 or labels.shape != codes.shape[:1] or not len(codes):
+        raise BadInput(
+            f"{what} have shape {codes.shape} and their labels {labels.shape}: expected (n, latent_dim) and (n,), "
+            f"n >= 1; of a VAE's encode pass the first part, z_mean."
+        )
+    return check_codes(codes, codes.shape[1]), labels

@@ -118,7 +118,7 @@ class IWAE(VAE):
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the ELBO, means over the draws, and the ``bound`` L_k; each ``(batch,)``, in nats.
 
-        Noise that is given to :meth:`elbo_terms` makes one draw an image, and the bound is L_1.
+        Noise that is given to ``elbo_terms`` makes one draw an image, and the bound is L_1.
         """
         if len(y_pred["z"].shape) == 2:
             y_pred = {**y_pred, "z": y_pred["z"][None], "logits": y_pred["logits"][None]}

@@ -1,4 +1,4 @@
-"""A VAE whose log p(x) is known exactly: linear decoder, normal pixels. The yardstick for every bound in the book."""
+"""VAEs whose log p(x) is known exactly: linear decoders, normal pixels. The yardstick for every bound in the book."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ import numpy as np
 from keras import layers
 from scipy.stats import multivariate_normal
 
-from companion.errors import BadInput
+from companion.errors import BadInput, check_choice
+from companion.hierarchical_networks import INFERENCES, chain_decoder, chain_encoder
+from companion.hierarchical_vae import HierarchicalVAE
 from companion.layers import Sampling
 from companion.likelihoods import Likelihood
 from companion.vae import VAE
@@ -82,7 +84,7 @@ class LinearGaussian:
         return VAE(
             self._encoder(np.broadcast_to(mean_shift, (self.latent_dim,)), log_var_shift, seed),
             self._decoder(),
-            likelihood=Likelihood("normal", scale=self.scale, link="identity"),
+            likelihood=self._likelihood(),
             seed=seed,
         )
 
@@ -96,14 +98,120 @@ class LinearGaussian:
     def _encoder(self, mean_shift: np.ndarray, log_var_shift: float, seed: int) -> keras.Model:
         precision = 1.0 + np.sum(self.weights**2, axis=0) / self.scale**2
         kernel = self.weights / self.scale**2 / precision
-        x = keras.Input((self.pixels,))
-        z_mean = _fixed_dense(kernel, mean_shift - self.bias @ kernel, "z_mean")(x)
-        z_log_var = _fixed_dense(np.zeros_like(kernel), log_var_shift - np.log(precision), "z_log_var")(x)
-        return keras.Model(x, [z_mean, z_log_var, Sampling(seed=seed)([z_mean, z_log_var])])
+        return _linear_normal(
+            kernel, mean_shift - self.bias @ kernel, log_var_shift - np.log(precision), seed
+        )
 
     def _decoder(self) -> keras.Model:
         z = keras.Input((self.latent_dim,))
         return keras.Model(z, _fixed_dense(self.weights.T, self.bias, "pixels")(z))
+
+    def _likelihood(self) -> Likelihood:
+        return Likelihood("normal", scale=self.scale, link="identity")
+
+
+class TwoLayerLinearGaussian:
+    """z2 ~ N(0, I), z1 = slopes * z2 + scale * noise, and x from z1 as in ``pixels``: two layers in closed form.
+
+    ``pixels`` is a :class:`LinearGaussian`, whose code is z1; ``slopes`` has shape ``(d2,)`` with d2 at most its
+    ``latent_dim``: coordinate j of z1 hangs on coordinate j of z2, and those beyond d2 on none. ``scale`` > 0. Raises
+    :class:`~companion.errors.BadInput` otherwise. Used in chapter 08.
+    """
+
+    def __init__(self, pixels: LinearGaussian, slopes: Any, scale: float):
+        self.pixels, self.slopes, self.scale = pixels, np.asarray(slopes, float), float(scale)
+        if self.slopes.ndim != 1 or not 1 <= len(self.slopes) <= pixels.latent_dim or not self.scale > 0:
+            raise BadInput(
+                f"slopes have shape {self.slopes.shape} and scale is {scale!r}: expected 1 to {pixels.latent_dim} "
+                f"slopes and a number > 0; pass one slope for each coordinate of z2 and a positive scale."
+            )
+        self.latent_dims = (pixels.latent_dim, len(self.slopes))
+        above = np.zeros(pixels.latent_dim)
+        above[: len(self.slopes)] = self.slopes
+        self.above = above  # the slope of each coordinate of z1
+        self.variance = above**2 + self.scale**2  # of z1 under the model
+        # With z2 integrated out, z1 is a code of independent normals: one layer with longer columns.
+        self.flat = LinearGaussian(pixels.weights * np.sqrt(self.variance), pixels.bias, pixels.scale)
+
+    @classmethod
+    def random(
+        cls, pixels: int = 16, latent_dims: tuple[int, int] = (2, 1), *, scale: float = 0.5, seed: int = 0
+    ) -> "TwoLayerLinearGaussian":
+        """A model on a random :class:`LinearGaussian`, with slopes from 1 down to 0.5."""
+        below = LinearGaussian.random(pixels, latent_dims[0], seed=seed)
+        return cls(below, np.linspace(1.0, 0.5, latent_dims[1]), scale)
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """``n`` observations x, float32 of shape ``(n, pixels)``."""
+        return self.flat.sample(n, seed)
+
+    def log_prob(self, x: Any) -> np.ndarray:
+        """Exact log p(x) in nats, shape ``(n,)``, with both layers integrated out."""
+        return self.flat.log_prob(x)
+
+    def vae(
+        self, inference: str = "bottom_up", *, log_var_shift: float = 0.0, seed: int = 0
+    ) -> HierarchicalVAE:
+        """This model as a :class:`~companion.hierarchical_vae.HierarchicalVAE` that infers with the exact posterior.
+
+        ``log_var_shift`` moves the log variances of q(z1|x), or of the message on z1, off the exact ones.
+        """
+        check_choice("inference", inference, INFERENCES)
+        encoder = (
+            self._bottom_up(log_var_shift, seed)
+            if inference == "bottom_up"
+            else self._top_down(log_var_shift)
+        )
+        return HierarchicalVAE(
+            encoder, self._decoder(seed), inference=inference, likelihood=self.pixels._likelihood(), seed=seed
+        )
+
+    def _decoder(self, seed: int) -> keras.Model:
+        spread = np.full(self.latent_dims[0], 2 * math.log(self.scale))
+        prior = _linear_normal(self._down(), np.zeros_like(self.above), spread, seed)
+        return chain_decoder(self.pixels._decoder(), [prior])
+
+    def _bottom_up(self, log_var_shift: float, seed: int) -> keras.Model:
+        """q(z1|x) is that of the flat model, stretched; q(z2|z1) weighs z1 by what slope and scale let through."""
+        precision, kernel = self._data()
+        total = 1 / self.variance + precision
+        kernel = kernel * precision / total
+        first = _linear_normal(kernel, -self.pixels.bias @ kernel, log_var_shift - np.log(total), seed)
+        of_top = 1 + (self.slopes / self.scale) ** 2
+        up = self._down().T / self.scale**2 / of_top
+        return chain_encoder([first, _linear_normal(up, np.zeros_like(of_top), -np.log(of_top), seed + 1)])
+
+    def _top_down(self, log_var_shift: float) -> keras.Model:
+        """The message on z1 is the likelihood of x as a normal in z1; that on z2 is the exact q(z2|x)."""
+        precision, kernel = self._data()
+        of_x_given_top = precision / (1 + precision * self.scale**2)  # z1's own noise blurs what x says of z2
+        slopes, of_x = self.slopes, of_x_given_top[: len(self.slopes)]
+        total = 1 + slopes**2 * of_x
+        top = kernel[:, : len(slopes)] * slopes * of_x / total
+        weighted = kernel * precision * math.exp(-log_var_shift)
+        x = keras.Input((self.pixels.pixels,))
+        parts = [
+            _linear_normal(weighted, -self.pixels.bias @ weighted, log_var_shift - np.log(precision), 0),
+            _linear_normal(top, -self.pixels.bias @ top, -np.log(total), 0),
+        ]
+        return keras.Model(x, [output for part in parts for output in part(x)[:2]])
+
+    def _data(self) -> tuple[np.ndarray, np.ndarray]:
+        """What x alone says of z1: its precision ``(d1,)``, and the matrix from x - bias to its mean."""
+        length = np.sum(self.pixels.weights**2, axis=0)
+        return length / self.pixels.scale**2, self.pixels.weights / length
+
+    def _down(self) -> np.ndarray:
+        """The matrix from z2 to the mean of z1, ``(d2, d1)``."""
+        return np.eye(len(self.slopes), len(self.above)) * self.above
+
+
+def _linear_normal(kernel: np.ndarray, bias: np.ndarray, log_var: np.ndarray, seed: int) -> keras.Model:
+    """An encoder, or a prior: mean ``inputs @ kernel + bias``, a log variance that hangs on nothing, and a draw."""
+    x = keras.Input((len(kernel),))
+    z_mean = _fixed_dense(kernel, bias, "z_mean")(x)
+    z_log_var = _fixed_dense(np.zeros_like(kernel), log_var, "z_log_var")(x)
+    return keras.Model(x, [z_mean, z_log_var, Sampling(seed=seed)([z_mean, z_log_var])])
 
 
 def _fixed_dense(kernel: np.ndarray, bias: np.ndarray, name: str) -> layers.Dense:

@@ -3,13 +3,17 @@
 Encoders give ``[z_mean, z_log_var, z]``, or one code where ``variational=False``. Decoders give logits; ask for
 ``activation="sigmoid"`` to get pixels. Flattening, padding and cropping happen inside, so that images of any height and
 width go in and come out in their own size, and sums over pixels run over the image alone.
+
+With a :class:`Condition` a network takes ``[images, condition]`` or ``[codes, condition]``. The condition is flattened
+and joined after the first hidden layer, scaled to weigh as much as that; to a map of features it is joined as a plane
+for each of its numbers (chapter 07).
 """
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
@@ -24,12 +28,24 @@ HIDDEN = (512, 256)  # widths of the dense encoder, from the pixels inwards; the
 LOG_VAR_BOUND = 10.0  # exp(10) is safe in half precision, where exp(12) is infinite
 
 
+class Condition(NamedTuple):
+    """What a network is given beside its input: arrays of this ``shape``, without the batch axis.
+
+    ``length`` is the Euclidean norm that such an array usually has: 1 for a one-hot label, sqrt(size) for numbers about
+    1. Taught in chapter 07.
+    """
+
+    shape: Shape
+    length: float
+
+
 def build_encoder(
     input_shape: Shape = (784,),
     latent_dim: int = 2,
     *,
     hidden: Sequence[int] = HIDDEN,
     variational: bool = True,
+    condition: Condition | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """The dense encoder, 784 -> 512 -> 256 -> heads: 534,276 parameters with latent_dim 2.
@@ -40,12 +56,12 @@ def build_encoder(
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     shape, latent_dim = _check_shape(input_shape), check_whole_number("latent_dim", latent_dim)
-    hidden, seeds = _check_widths("hidden", hidden, at_least=0), _seeds(seed)
+    beside = _beside(condition)
+    hidden, seeds = _check_widths("hidden", hidden, at_least=len(beside)), _seeds(seed)
     images = keras.Input(shape, name="images")
     h = images if len(shape) == 1 else layers.Flatten()(images)
-    for units in hidden:
-        h = _dense(units, seeds, activation="relu")(h)
-    return keras.Model(images, _heads(h, latent_dim, variational, seeds), name="encoder")
+    h = _dense_layers(h, hidden, beside, seeds)
+    return keras.Model(_inputs(images, beside), _heads(h, latent_dim, variational, seeds), name="encoder")
 
 
 def build_decoder(
@@ -54,6 +70,7 @@ def build_decoder(
     *,
     hidden: Sequence[int] = HIDDEN[::-1],
     activation: str | None = None,
+    condition: Condition | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """The dense decoder, latent_dim -> 256 -> 512 -> pixels: 534,544 parameters for 784 pixels and latent_dim 2.
@@ -64,14 +81,13 @@ def build_decoder(
     """
     latent_dim = check_whole_number("latent_dim", latent_dim)
     shape = _check_shape(output_shape)
-    hidden, seeds = _check_widths("hidden", hidden, at_least=0), _seeds(seed)
+    beside = _beside(condition)
+    hidden, seeds = _check_widths("hidden", hidden, at_least=len(beside)), _seeds(seed)
     codes = keras.Input((latent_dim,), name="codes")
-    h = codes
-    for units in hidden:
-        h = _dense(units, seeds, activation="relu")(h)
+    h = _dense_layers(codes, hidden, beside, seeds)
     h = _dense(math.prod(shape), seeds, activation=activation, name="pixels")(h)
     outputs = h if len(shape) == 1 else layers.Reshape(shape)(h)
-    return keras.Model(codes, outputs, name="decoder")
+    return keras.Model(_inputs(codes, beside), outputs, name="decoder")
 
 
 def build_conv_encoder(
@@ -80,6 +96,7 @@ def build_conv_encoder(
     *,
     filters: Sequence[int] = (32, 64, 128),
     variational: bool = True,
+    condition: Condition | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """The convolutional encoder: 3x3 convolutions of stride 2, then the heads: 100,868 parameters with latent_dim 2.
@@ -92,10 +109,14 @@ def build_conv_encoder(
     filters, seeds = _check_widths("filters", filters), _seeds(seed)
     images = keras.Input(shape, name="images")
     h = layers.ZeroPadding2D(_margins(shape, len(filters)), name="pad")(images)
-    for channels in filters:
+    beside = _beside(condition)
+    for position, channels in enumerate(filters):
         h = layers.Conv2D(channels, 3, 2, "same", activation="relu", kernel_initializer=_glorot(seeds))(h)
+        h = _joined(h, beside) if position == 0 else h
     h = layers.Flatten()(h)
-    return keras.Model(images, _heads(h, latent_dim, variational, seeds), name="conv_encoder")
+    return keras.Model(
+        _inputs(images, beside), _heads(h, latent_dim, variational, seeds), name="conv_encoder"
+    )
 
 
 def build_conv_decoder(
@@ -104,6 +125,7 @@ def build_conv_decoder(
     *,
     filters: Sequence[int] = (128, 64, 32),
     activation: str | None = None,
+    condition: Condition | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """The convolutional decoder: transposed 3x3 convolutions of stride 2, 246,273 parameters with latent_dim 2.
@@ -120,7 +142,8 @@ def build_conv_decoder(
     ]
     codes = keras.Input((latent_dim,), name="codes")
     h = _dense(small[0] * small[1] * filters[0], seeds)(codes)
-    h = layers.Reshape((*small, filters[0]))(h)
+    beside = _beside(condition)
+    h = _joined(layers.Reshape((*small, filters[0]))(h), beside)
     for channels in filters:
         h = layers.Conv2DTranspose(
             channels, 3, 2, "same", activation="relu", kernel_initializer=_glorot(seeds)
@@ -128,7 +151,44 @@ def build_conv_decoder(
     h = layers.Conv2D(
         shape[2], 3, 1, "same", activation=activation, kernel_initializer=_glorot(seeds), name="pixels"
     )(h)
-    return keras.Model(codes, layers.Cropping2D(margins, name="crop")(h), name="conv_decoder")
+    return keras.Model(
+        _inputs(codes, beside), layers.Cropping2D(margins, name="crop")(h), name="conv_decoder"
+    )
+
+
+def _beside(condition: Condition | None) -> list[tuple[Tensor, float]]:
+    """The input for a condition and its length, in a list; an empty list where there is none."""
+    if condition is None:
+        return []
+    return [(keras.Input(_check_shape(condition.shape), name="condition"), condition.length)]
+
+
+def _inputs(first: Tensor, beside: list[tuple[Tensor, float]]) -> Tensor | list[Tensor]:
+    return [first, *(given for given, _ in beside)] if beside else first
+
+
+def _joined(h: Tensor, beside: list[tuple[Tensor, float]]) -> Tensor:
+    """``h`` with the condition beside it: as further units, or as further planes where ``h`` is a map of features."""
+    for given, length in beside:
+        flat = given if len(given.shape) == 2 else layers.Flatten()(given)
+        # As long as a vector of as many ones as there are units: a bare 1 among hundreds of them would hardly be heard.
+        joined = layers.Rescaling(math.sqrt(h.shape[-1]) / length)(flat)
+        if len(h.shape) == 4:
+            height, width = h.shape[1:3]
+            joined = layers.RepeatVector(height * width)(joined)
+            joined = layers.Reshape((height, width, joined.shape[-1]))(joined)
+        h = layers.Concatenate()([h, joined])
+    return h
+
+
+def _dense_layers(
+    h: Tensor, hidden: Sequence[int], beside: list[tuple[Tensor, float]], seeds: Iterator[int | None]
+) -> Tensor:
+    """Hidden layers of these widths, the condition joined after the first."""
+    for position, units in enumerate(hidden):
+        h = _dense(units, seeds, activation="relu")(h)
+        h = _joined(h, beside) if position == 0 else h
+    return h
 
 
 def _heads(

@@ -8,11 +8,10 @@ from numbers import Real
 from typing import Any
 
 import keras
-from keras.optimizers import schedules
+from keras.optimizers.schedules import LearningRateSchedule as Schedule
+from keras.optimizers.schedules import PolynomialDecay
 
 from companion.errors import BadInput, check_whole_number
-
-Schedule = schedules.LearningRateSchedule
 
 
 def warm_up(steps: int, last: float = 1.0, *, first: float = 0.0) -> Schedule:
@@ -21,7 +20,7 @@ def warm_up(steps: int, last: float = 1.0, *, first: float = 0.0) -> Schedule:
     Raises :class:`~companion.errors.BadInput` for fewer than one step and for ends that are no finite numbers >= 0.
     Source: Bowman et al. (2016); Sønderby et al. (2016). Taught in chapters 06 and 08.
     """
-    return schedules.PolynomialDecay(
+    return PolynomialDecay(
         check_number("first", first), check_whole_number("steps", steps), check_number("last", last)
     )
 

@@ -79,10 +79,14 @@ class VAE(Autoencoder):
     ) -> Tensor:
         """The mean over the batch of :meth:`objective`, in nats, from what ``call`` returned."""
         terms = self.terms(x, y_pred)
+        self.track(terms, sample_weight)
+        return self._mean_loss(self.objective(terms), sample_weight)
+
+    def track(self, terms: Terms, sample_weight: Tensor) -> None:
+        """Add the terms of a batch to what history and ``evaluate`` report. A family with more adds its own."""
         self.neg_elbo_tracker.update_state(-terms["elbo"], sample_weight)
         self.reconstruction_tracker.update_state(-terms["log_likelihood"], sample_weight)
         self.kl_tracker.update_state(terms["kl"], sample_weight)
-        return self._mean_loss(self.objective(terms), sample_weight)
 
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the ELBO, each ``(batch,)`` in nats, of images ``x`` and what ``call`` returned for them."""
@@ -114,8 +118,13 @@ class VAE(Autoencoder):
         return DiagonalNormal(ops.zeros(1), ops.zeros(1))
 
     def noise(self, n: int, seed: Any) -> np.ndarray:
-        """What :meth:`elbo_terms` takes as ``epsilon`` for ``n`` images, drawn anew: ``(n, latent_dim)``."""
-        return ops.convert_to_numpy(random.normal((n, self.latent_dim), seed=seed))
+        """What :meth:`elbo_terms` takes as ``epsilon`` for ``n`` images, drawn anew: ``(n, noise_dim)``."""
+        return ops.convert_to_numpy(random.normal((n, self.noise_dim), seed=seed))
+
+    @property
+    def noise_dim(self) -> int:
+        """How many standard normal numbers the code of one image takes."""
+        return self.latent_dim
 
     def own_scores(self, x: Any) -> dict[str, Any]:
         """Further figures of a family on images ``x``, which a recorded run keeps beside the common ones."""
@@ -196,9 +205,9 @@ class VAE(Autoencoder):
 
     def _checked_noise(self, epsilon: Any, n: int) -> np.ndarray:
         epsilon = np.asarray(epsilon, "float32")
-        if epsilon.shape != (n, self.latent_dim):
+        if epsilon.shape != (n, self.noise_dim):
             raise BadInput(
-                f"epsilon has shape {epsilon.shape}: expected ({n}, {self.latent_dim}), one row an image; draw it with "
-                f"np.random.default_rng(0).normal(size=({n}, {self.latent_dim}))."
+                f"epsilon has shape {epsilon.shape}: expected ({n}, {self.noise_dim}), one row an image; draw it with "
+                f"np.random.default_rng(0).normal(size=({n}, {self.noise_dim}))."
             )
         return epsilon

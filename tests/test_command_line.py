@@ -92,8 +92,8 @@ MISTAKES = {
     "no model": (["run", "--out", "x"], "MODEL is missing: expected one of vae"),
     "another model": (["run", "gan", "--out", "x"], "model='gan': expected one of vae"),
     "an unknown option": (
-        ["run", "vae", "--beta", "4", "--out", "x"],
-        "--beta 4 is unknown; allowed: --help --d",
+        ["run", "vae", "--zeta", "4", "--out", "x"],
+        "--zeta 4 is unknown; allowed: --help --d",
     ),
     "a shortened option": (["run", "vae", "--latent", "4", "--out", "x"], "--latent 4 is unknown; allowed: "),
     "an option of run": (["data", "--seed", "1"], "--seed 1 is unknown; allowed: --help"),

@@ -282,7 +282,7 @@ def test_files_that_are_no_sound_npz_are_refused(tmp_path, content, message):
 
 
 NAME_CASES = {
-    "unknown-data-set": ("minst", r"'minst' is neither.*digits, mnist, fashion_mnist, or the path"),
+    "unknown-data-set": ("minst", r"'minst' is neither.*digits, mnist, fashion_mnist, shapes, or the path"),
     "absent-file": ("absent.npz", r"'absent\.npz' is neither a known data set nor an existing file"),
     "empty-name": ("", "'' is neither"),
     "a-number": (5, "name_or_path=5: expected one of digits"),

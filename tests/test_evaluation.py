@@ -13,6 +13,7 @@ from companion import evaluation
 from companion.errors import BadInput
 from companion.evaluation import (
     active_units,
+    class_separation,
     code_variances,
     distance_to_nearest,
     is_binary,
@@ -194,3 +195,74 @@ def test_distance_to_nearest_needs_rows_of_one_shape(points, references):
         BadInput, match="expected rows of one shape and at least one row each; pass two arrays"
     ):
         distance_to_nearest(points, references)
+
+
+def two_groups(apart, n=200):
+    """Codes of two classes, each a normal cloud, whose centres lie ``apart`` from each other."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 2
+    return rng.normal(size=(n, 2)) + apart * labels[:, None] / np.sqrt(2), labels
+
+
+@pytest.mark.parametrize(
+    "apart, silhouette, accuracy",
+    [(0.0, (-0.02, 0.02), (0.35, 0.65)), (2.0, (0.2, 0.5), (0.75, 0.92)), (50.0, (0.94, 1), (1, 1))],
+    ids=["one cloud", "two that overlap", "two far apart"],
+)
+def test_classes_that_lie_apart_score_higher(apart, silhouette, accuracy):
+    codes, labels = two_groups(apart)
+    scores = class_separation(codes[:100], labels[:100], codes[100:], labels[100:])
+    assert silhouette[0] <= scores["silhouette"] <= silhouette[1]
+    assert accuracy[0] <= scores["knn_accuracy"] <= accuracy[1]
+
+
+def test_accuracy_is_measured_on_the_new_codes_and_silhouette_on_the_others():
+    codes, labels = two_groups(apart=50.0)
+    wrong = class_separation(codes[:100], labels[:100], codes[100:], 1 - labels[100:])
+    assert wrong["knn_accuracy"] == 0.0
+    assert wrong["silhouette"] > 0.9
+
+
+def test_silhouette_of_four_codes_by_hand():
+    codes, labels = np.array([[0.0], [1.0], [4.0], [6.0]]), np.array([0, 0, 1, 1])
+    inner, outer = np.array([1, 1, 2, 2]), np.array([5, 4, 3.5, 5.5])
+    expected = np.mean((outer - inner) / np.maximum(outer, inner))
+    found = class_separation(codes, labels, codes, labels, neighbours=1)
+    assert found["silhouette"] == pytest.approx(expected, rel=1e-5)
+    assert found["knn_accuracy"] == 1.0
+
+
+def test_silhouettes_stop_at_the_first_codes_whose_pairs_fit(monkeypatch):
+    codes, labels = two_groups(apart=50.0)
+    mixed = labels.copy()
+    mixed[100:] = 0
+    monkeypatch.setattr(evaluation, "MOST_PAIRED", 100)
+    assert class_separation(codes, mixed, codes, labels)["silhouette"] > 0.9
+
+
+CODES, LABELS = np.zeros((6, 2)), np.array([0, 0, 0, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ((CODES, LABELS[:5], CODES, LABELS), r"codes have shape \(6, 2\) and their labels \(5,\): expected"),
+        ((CODES, LABELS, [CODES, CODES, CODES], LABELS), r"new_codes have shape \(3, 6, 2\).*z_mean"),
+        ((CODES, LABELS, CODES[:0], LABELS[:0]), r"new_codes have shape \(0, 2\)"),
+        (
+            (CODES, LABELS, CODES[:, :1], LABELS),
+            "codes have 2 coordinates and new_codes 1: expected codes of one",
+        ),
+        (
+            (CODES, LABELS * 0, CODES, LABELS),
+            "labels tell 1 classes apart among 6 codes: expected at least 2",
+        ),
+        ((CODES, np.arange(6), CODES, LABELS), "labels tell 6 classes apart among 6 codes"),
+        ((CODES, LABELS, CODES, LABELS), "neighbours=10 among 6 codes: expected at most as many; pass"),
+        ((CODES * np.nan, LABELS, CODES, LABELS), "hold NaN or infinity: expected finite numbers"),
+    ],
+    ids=["labels", "all of encode", "none", "two models", "one class", "a class a code", "neighbours", "NaN"],
+)
+def test_separation_needs_codes_with_classes(given, message):
+    with pytest.raises(BadInput, match=message):
+        class_separation(*given)

@@ -117,6 +117,15 @@ PICTURES = {
     ),
     "scatter, three": lambda: plots.latent_scatter({"a": CODES * 4, "b": CODES, "c": -CODES}, LABELS),
     "manifold": lambda: plots.manifold_grid(ToyModel(), title="Equal shares of the prior"),
+    "conditions": lambda: plots.condition_grid(
+        lambda codes, labels: IMAGES[np.asarray(labels)],
+        CODES[:4],
+        range(10),
+        title="A code a row, a label a column",
+    ),
+    "conditions, named": lambda: plots.condition_grid(
+        lambda codes, labels: IMAGES[np.asarray(labels)], CODES[:2], range(10), label_names=FASHION
+    ),
     "manifold, small": lambda: plots.manifold_grid(ToyModel(), 4),
     "lines": lambda: plots.latent_lines(
         ToyModel(), [(-0.5, 0.5), (-8, 8), ((-3, 0), (3, 0))], title="Along lines"

@@ -1,4 +1,4 @@
-"""Data for the book: digits (the default), MNIST, Fashion-MNIST and one's own images, and how to binarise them.
+"""Data for the book: digits (the default), MNIST, Fashion-MNIST, drawn shapes and one's own images; binarisation.
 
 Nothing here imports Keras until :class:`Batches` is used or a set has to be downloaded.
 """
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from companion.data.binarization import BINARIZATIONS, binarize
 from companion.data.dataset import Dataset
+from companion.data.drawn_shapes import Shapes, draw_shapes, shapes
 from companion.data.files import from_arrays
 from companion.data.sets import NAMES, Source, digits, fashion_mnist, load, mnist, sources
 
@@ -18,13 +19,16 @@ __all__ = [
     "NAMES",
     "Batches",
     "Dataset",
+    "Shapes",
     "Source",
     "binarize",
     "digits",
+    "draw_shapes",
     "fashion_mnist",
     "from_arrays",
     "load",
     "mnist",
+    "shapes",
     "sources",
 ]
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from companion.data import drawn_shapes
 from companion.data.dataset import Dataset
 from companion.data.files import load_own_file
 from companion.data.standard import (
@@ -22,7 +23,7 @@ from companion.data.standard import (
 from companion.data.uci_digits import LICENCE, N_DIGITS, N_TEST, WHAT, load_digits
 from companion.errors import BadInput, check_whole_number
 
-NAMES = ("digits", *STANDARD_SETS)
+NAMES = ("digits", *STANDARD_SETS, "shapes")
 
 
 class Source(NamedTuple):
@@ -40,12 +41,12 @@ class Source(NamedTuple):
 
 
 def load(name_or_path: str | os.PathLike[str] | None = None, *, seed: int = 0) -> Dataset:
-    """Return a data set by name (``digits``, ``mnist``, ``fashion_mnist``) or by the path of one's own .npz file.
+    """Return a data set by its name, one of ``NAMES``, or by the path of one's own .npz file.
 
     ``None`` takes the name or path from the environment variable ``DATASET``, and ``digits`` where that is not set. The
     images are float32 of shape ``(n, height, width, channels)`` in [0, 1], the labels int64 of shape ``(n,)``. ``seed``
-    fixes how digits and one's own images are split into training and test; MNIST and Fashion-MNIST have a split of
-    their own. What one's own file must hold is said at :func:`from_arrays`.
+    fixes how digits and one's own images are split into training and test, and which shapes are drawn; MNIST and
+    Fashion-MNIST have a split of their own. What one's own file must hold is said at :func:`from_arrays`.
 
     Raises :class:`~companion.errors.BadInput` for a name that is neither known nor an existing file, for a file that is
     truncated, changed or in another layout, and where a download is needed but there is no network. Taught in
@@ -61,6 +62,8 @@ def load(name_or_path: str | os.PathLike[str] | None = None, *, seed: int = 0) -
         )
     if wanted == "digits":
         return load_digits(seed)
+    if wanted == "shapes":
+        return drawn_shapes.load_shapes(seed)
     if wanted in STANDARD_SETS:
         return load_standard(STANDARD_SETS[str(wanted)])
     path = Path(wanted).expanduser()
@@ -108,7 +111,11 @@ def sources() -> list[Source]:
     """
     counts = f"{N_DIGITS - N_TEST:,} + {N_TEST}"
     rows = [Source("digits", WHAT, counts, "inside scikit-learn", LICENCE, True)]
-    return rows + [_standard_source(spec) for spec in (MNIST, FASHION_MNIST)]
+    rows += [_standard_source(spec) for spec in (MNIST, FASHION_MNIST)]
+    shapes = Source(
+        "shapes", drawn_shapes.WHAT, drawn_shapes.COUNTS, drawn_shapes.ORIGIN, drawn_shapes.LICENCE, True
+    )
+    return [*rows, shapes]
 
 
 def _standard_source(spec: StandardSet) -> Source:

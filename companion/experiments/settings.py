@@ -33,6 +33,43 @@ class Family:
 # A family joins the command line with an entry here; nothing is imported before it is built.
 MODELS = {
     "vae": Family("companion.vae:VAE"),
+    "beta_vae": Family(
+        "companion.beta_vae:BetaVAE",
+        {"beta": 4.0, "warm_up_steps": 0, "gamma": 0.0, "capacity": 0.0, "capacity_steps": 0},
+    ),
+    "conditional_vae": Family("companion.conditional_vae:ConditionalVAE", {"prior": "standard"}, labels=True),
+    "hierarchical_vae": Family(
+        "companion.hierarchical_vae:HierarchicalVAE",
+        {"latent_dims": (8, 2), "inference": "bottom_up", "free_bits": 0.0, "warm_up_steps": 0},
+        latent_dim=False,
+    ),
+    "vq_vae": Family(
+        "companion.vq_vae:VQVAE",
+        {
+            "num_embeddings": 64,
+            "embedding_dim": 16,
+            "filters": (32, 64),
+            "commitment": 0.25,
+            "codebook": "ema",
+            "reset": 0.5,
+            "data_init": True,
+            "prior": "pixel_cnn",
+        },
+        networks=("conv",),
+        latent_dim=False,
+    ),
+    "discrete_vae": Family(
+        "companion.discrete_vae:DiscreteVAE",
+        {
+            "num_latents": 16,
+            "num_categories": 8,
+            "temperature": 1.0,
+            "last_temperature": 0.5,
+            "cooling_steps": 0,
+            "hard": False,
+        },
+        latent_dim=False,
+    ),
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
 }
 NETWORKS = ("dense", "conv")

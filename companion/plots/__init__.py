@@ -5,6 +5,8 @@ readers tell apart, with an ``alt_text`` that says what is to be seen in measure
 has ``decode(codes)`` or ``sample(n)``, so nothing here imports Keras. Taught in chapter 05, latent space.
 """
 
+from companion.plots.code_maps import code_maps
+from companion.plots.conditions import condition_grid
 from companion.plots.contours import density_contours
 from companion.plots.curves import learning_curves
 from companion.plots.diagrams import model_diagram
@@ -22,6 +24,8 @@ __all__ = [
     "BookFigure",
     "bars",
     "book_style",
+    "code_maps",
+    "condition_grid",
     "decoded_points",
     "density_contours",
     "flow_diagram",

@@ -47,8 +47,10 @@ def flow_diagram(
             size = BASE if kind == "note" else SMALL
             axes.text(x, y, words, ha="center", va="center", fontsize=size, linespacing=1.2)
         for ends in arrows:
-            start, end = placed[ends[0]], placed[ends[1]]
-            arrow(axes, _edge_towards(start, end), _edge_towards(end, start), dashed="dashed" in ends[2:])
+            first, second = placed[ends[0]], placed[ends[1]]
+            arrow(
+                axes, _edge_towards(first, second), _edge_towards(second, first), dashed="dashed" in ends[2:]
+            )
     return figure
 
 

@@ -1,0 +1,109 @@
+"""The beta-VAE: a VAE whose KL has a weight, or a target. Chapter 06."""
+
+from typing import Any, Self
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule as Schedule
+
+from companion import schedules
+from companion.errors import BadInput, check_whole_number
+from companion.objectives import elbo_terms, vae_loss
+from companion.vae import VAE, Terms
+
+Tensor = Any
+
+
+def beta_vae_loss(log_likelihood: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
+    """``beta * kl - log_likelihood`` of each image: shape ``(batch,)``, in nats; at beta = 1 the negative ELBO.
+
+    For another beta the value bounds nothing, and losses of two betas cannot be compared: compare their negative ELBOs.
+    The usual signature ``beta_vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean``, ``z_log_var`` and
+    ``beta`` outside the function. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
+    Source: Higgins et al. (2017). Taught in chapter 06.
+    """
+    return vae_loss(log_likelihood, beta * kl)
+
+
+def capacity_loss(log_likelihood: Tensor, kl: Tensor, capacity: Tensor, gamma: Tensor) -> Tensor:
+    """``gamma * |mean of kl - capacity| - log_likelihood`` of each image: shape ``(batch,)``, in nats.
+
+    The KL is averaged over the batch before its distance from ``capacity`` (nats an image) is taken, so that images
+    may differ in what they use. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
+    Source: Burgess et al. (2018). Taught in chapter 06.
+    """
+    terms = elbo_terms(log_likelihood, kl)
+    return gamma * ops.abs(ops.mean(terms["kl"]) - capacity) - terms["log_likelihood"]
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class BetaVAE(VAE):
+    """A VAE that minimises the reconstruction term plus ``beta`` times the KL.
+
+    ``beta`` is a number or a schedule of Keras; ``warm_up_steps`` makes it climb from 0 in so many steps of the
+    optimizer. With ``gamma`` above 0 the KL is drawn to a target instead, in both directions: the loss is then the
+    reconstruction term plus ``gamma`` times the distance of the batch's mean KL from ``capacity`` (nats, a number or a
+    schedule), which climbs from 0 in ``capacity_steps``; beta plays no part.
+
+    History and ``evaluate`` report ``loss``, which is what was optimised, and the unweighted ``neg_elbo`` with its two
+    terms, by which models of different beta can be compared.
+    Raises :class:`~companion.errors.BadInput` for a weight below 0, steps that are no whole number of at least 0,
+    steps together with a schedule, and a capacity without gamma.
+    Sources: Higgins et al. (2017); Burgess et al. (2018). Taught in chapter 06.
+    """
+
+    def __init__(
+        self,
+        *networks: Any,
+        beta: float | Schedule = 4.0,
+        warm_up_steps: int = 0,
+        gamma: float = 0.0,
+        capacity: float | Schedule = 0.0,
+        capacity_steps: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(*networks, **kwargs)
+        self.beta = _climbing("beta", beta, "warm_up_steps", warm_up_steps)
+        self.gamma = schedules.check_number("gamma", gamma)
+        self.capacity = _climbing("capacity", capacity, "capacity_steps", capacity_steps)
+        if not self.gamma and self.capacity != 0:
+            raise BadInput(
+                f"capacity={capacity!r} with gamma=0: expected a weight for the distance from it; pass gamma=100.0 or "
+                f"the like."
+            )
+
+    def objective(self, terms: Terms) -> Tensor:
+        """What is minimised for each image, ``(batch,)``, at the step that the optimizer has reached."""
+        log_likelihood, kl = terms["log_likelihood"], terms["kl"]
+        optimizer = getattr(self, "optimizer", None)
+        if self.gamma:
+            return capacity_loss(
+                log_likelihood, kl, schedules.value_now(self.capacity, optimizer), self.gamma
+            )
+        return beta_vae_loss(log_likelihood, kl, schedules.value_now(self.beta, optimizer))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {
+            "beta": schedules.to_config(self.beta),
+            "gamma": self.gamma,
+            "capacity": schedules.to_config(self.capacity),
+        }
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        climbing = {name: schedules.from_config(config[name]) for name in ("beta", "capacity")}
+        return super().from_config({**config, **climbing}, custom_objects)
+
+
+def _climbing(name: str, value: Any, steps_name: str, steps: Any) -> float | Schedule:
+    """``value`` as it is, or a straight line that reaches it from 0 after ``steps``."""
+    checked = schedules.check_schedule(name, value)
+    if not check_whole_number(steps_name, steps, at_least=0):
+        return checked
+    if isinstance(checked, Schedule):
+        raise BadInput(
+            f"{steps_name}={steps} with {name} a {type(checked).__name__}: expected one of the two; leave "
+            f"{steps_name} out."
+        )
+    return schedules.warm_up(steps, checked)

@@ -1,0 +1,111 @@
+"""Codes that are whole numbers: which are allowed, how many are in use, where there is ink. Chapter 09."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from companion.errors import BadInput
+
+Tensor = Any
+
+INK = 0.5  # a cell of the map counts as inked where a pixel under it is brighter
+
+
+def code_counts(codes: Any, num_embeddings: int) -> np.ndarray:
+    """How often each code occurs in whole numbers ``codes`` of any shape: shape ``(num_embeddings,)``."""
+    return np.bincount(np.asarray(codes).ravel(), minlength=num_embeddings)
+
+
+def perplexity(counts: Any) -> float:
+    """The number of equally frequent codes that would be as hard to guess: exp of the entropy of ``counts``.
+
+    ``counts`` has shape ``(num_embeddings,)`` and belongs to all codes of an epoch or a test set: the mean of the
+    perplexities of batches is smaller. Between 1 and the number of codes in use; its base-2 logarithm is the least
+    number of bits a code that a table of frequencies allows. Taught in chapter 09.
+    """
+    shares = np.asarray(counts, "float64") / np.sum(counts)
+    used = shares[shares > 0]
+    return float(np.exp(-np.sum(used * np.log(used))))
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class Perplexity(keras.metrics.Metric):
+    """:func:`perplexity` of all codes since the last reset, which Keras does at the start of every epoch."""
+
+    def __init__(self, num_embeddings: int, name: str = "perplexity", **kwargs: Any):
+        super().__init__(name=name, **{**kwargs, "dtype": "float32"})
+        self.num_embeddings = num_embeddings
+        self.counts = self.add_weight(name="counts", shape=(num_embeddings,), initializer="zeros")
+
+    def update_state(self, codes: Tensor, sample_weight: Tensor = None) -> None:
+        """Count ``codes``, whole numbers of any shape."""
+        chosen = ops.one_hot(ops.reshape(codes, (-1,)), self.num_embeddings)
+        self.counts.assign(self.counts + ops.sum(chosen, axis=0))
+
+    def result(self) -> Tensor:
+        shares = self.counts / ops.maximum(ops.sum(self.counts), 1.0)
+        logs = ops.log(ops.where(shares > 0, shares, ops.ones_like(shares)))
+        return ops.exp(-ops.sum(shares * logs))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "num_embeddings": self.num_embeddings}
+
+
+def use_of_codes(codes: np.ndarray, inked: np.ndarray, num_embeddings: int) -> dict[str, Any]:
+    """Perplexity of ``codes``, that of the ``inked`` cells alone, codes in use, and bits under a table of frequencies.
+
+    ``codes`` and ``inked`` have shape ``(n, height, width)``. The table is the best there can be for these very codes;
+    any prior that treats the cells alike and apart (a unigram) needs at least as many bits.
+    """
+    counts = code_counts(codes, num_embeddings)
+    unigram = float(np.log2(perplexity(counts)))
+    return {
+        "perplexity": perplexity(counts),
+        "perplexity_inked": perplexity(code_counts(codes[inked], num_embeddings)) if inked.any() else None,
+        "codes_used": int(np.sum(counts > 0)),
+        "bits_per_code_unigram": unigram,
+        "bits_per_image_unigram": unigram * codes[0].size,
+    }
+
+
+def inked_cells(images: np.ndarray, grid_shape: Sequence[int]) -> np.ndarray:
+    """Whether any pixel under a cell of the map is brighter than ``INK``: bool, ``(n, *grid_shape)``.
+
+    Each of the cells lies over a block of pixels of the image with the margin that the encoder adds: 4x4 of them for
+    28x28 pixels and a map of 7x7.
+    """
+    height, width = grid_shape
+    block = [-(-size // cells) for size, cells in zip(images.shape[1:3], grid_shape, strict=True)]
+    extra = [
+        side * cells - size for side, cells, size in zip(block, grid_shape, images.shape[1:3], strict=True)
+    ]
+    margins = [(0, 0), *((e // 2, e - e // 2) for e in extra), (0, 0)]
+    blocks = np.pad(images, margins).reshape(len(images), height, block[0], width, -1)
+    return np.any(blocks > INK, axis=(2, 4))
+
+
+def check_choices(codes: Any, shape: Sequence[int], num_codes: int) -> np.ndarray:
+    """Return ``codes`` as int32 of shape ``(n, *shape)``, each at least 0 and below ``num_codes``.
+
+    Raises :class:`~companion.errors.BadInput` for anything else.
+    """
+    array, sizes = np.asarray(codes), tuple(shape)
+    if (
+        array.dtype.kind not in "iu"
+        or array.ndim != len(sizes) + 1
+        or array.shape[1:] != sizes
+        or not len(array)
+    ):
+        raise BadInput(
+            f"codes have shape {array.shape} and dtype {array.dtype}: expected (n, {', '.join(map(str, sizes))}) whole "
+            f"numbers, n >= 1; pass codes that encode(images) returned."
+        )
+    if array.min() < 0 or array.max() >= num_codes:
+        raise BadInput(
+            f"codes lie between {array.min()} and {array.max()}: expected 0 to {num_codes - 1}; pass codes that "
+            f"encode(images) of this model returned."
+        )
+    return array.astype("int32")
