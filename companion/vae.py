@@ -189,7 +189,8 @@ class VAE(Autoencoder):
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
 
     def load_own_variables(self, store: Any) -> None:
-        self.seed_generator.state.assign(store["seed_state"])
+        if "seed_state" in store.keys():  # noqa: SIM118 - files from before it was kept begin the stream anew
+            self.seed_generator.state.assign(store["seed_state"])
         own = [name for name in store.keys() if name != "seed_state"]  # noqa: SIM118 - the store is no dict
         super().load_own_variables({name: store[name] for name in own})
 

@@ -289,11 +289,16 @@ def test_the_settings_and_the_state_come_back(tmp_path):
     again = VectorQuantizer.from_config(layer.get_config())
     for name in ("num_embeddings", "embedding_dim", "codebook", "decay", "reset", "data_init", "seed"):
         assert getattr(again, name) == getattr(layer, name), name
+    usual = VectorQuantizer()
+    assert (usual.num_embeddings, usual.embedding_dim, usual.codebook) == (64, 16, "ema")
+    assert (usual.decay, usual.reset, usual.data_init, usual.seed) == (0.99, 0.5, True, None)
     inputs = keras.Input((2, 3, 4))
     model = keras.Model(inputs, VectorQuantizer(6, 4, reset=0.9, seed=0)(inputs)["z"])
     model(VECTORS, training=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
+    states = [each.layers[-1].seed_generator.state.value.numpy().tolist() for each in (loaded, model)]
+    assert states[0] == states[1] != VectorQuantizer(6, 4, seed=0).seed_generator.state.value.numpy().tolist()
     for _ in range(3):  # resets draw vectors of the batch, the same ones
         for each in (model, loaded):
             each(VECTORS, training=True)

@@ -155,7 +155,7 @@ def test_training_improves_the_bound(images, codebook):
     model = small(codebook=codebook, num_embeddings=16, prior="uniform")
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(images, epochs=40, **HOW).history["neg_elbo"]
-    assert losses[-1] < losses[0] - 2
+    assert losses[-1] < losses[0] - 1
 
 
 def test_saved_loaded_and_resumed_it_goes_on_where_it_stopped(images, tmp_path):
