@@ -297,7 +297,7 @@ WITH_A_MODEL = {
         lambda model: log_likelihood(model, GOOD[:0]),
         "images have shape (0, 4, 4, 1)",
         "expected at least one image",
-        "pass an array (n, ...) with n >= 1",
+        "pass an array with n >= 1",
     ),
     "bound_of_no_array": (
         lambda m: log_likelihood(m, None),
