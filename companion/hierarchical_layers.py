@@ -130,7 +130,7 @@ def generate(
 
 
 def check_held(held: Mapping[int, Any], latent_dims: Sequence[int], n: int) -> dict[int, np.ndarray]:
-    """The codes that are held, by layer, each ``(n, d)`` or ``(1, d)``; :class:`~companion.errors.BadInput` for others."""
+    """The codes that are held, by layer, each ``(n, d)`` or ``(1, d)``; ``BadInput`` for any other."""
     top = len(latent_dims)
     for level in held:
         if level not in range(1, top + 1):

@@ -111,7 +111,7 @@ class HierarchicalVAE(VAE):
 
     @property
     def noise_dim(self) -> int:
-        """How many standard normal numbers the codes of one image take, those of all layers in one row, the bottom first."""
+        """How many standard normal numbers the codes of one image take; the bottom layer's come first."""
         return sum(self.latent_dims)
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Any]:

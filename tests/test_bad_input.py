@@ -301,9 +301,9 @@ WITH_A_MODEL = {
     ),
     "bound_of_no_array": (
         lambda m: log_likelihood(m, None),
-        "images have shape ()",
-        "expected at least one image",
-        "pass an array",
+        "images have dtype object",
+        "expected real numbers in [0, 1]",
+        "pass a float32 array",
     ),
     "bound_of_bytes": (
         lambda m: log_likelihood(m, 255 * GOOD, 1),
