@@ -32,8 +32,14 @@ TESTS = {
     "companion/vae.py": ["tests/test_vae.py", "tests/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
     "companion/hierarchical_vae.py": ["tests/test_hierarchical_vae.py", "tests/test_hierarchical_bounds.py"],
-    "companion/hierarchical_layers.py": ["tests/test_hierarchical_bounds.py", "tests/test_hierarchical_vae.py"],
-    "companion/hierarchical_networks.py": ["tests/test_hierarchical_networks.py", "tests/test_hierarchical_vae.py"],
+    "companion/hierarchical_layers.py": [
+        "tests/test_hierarchical_bounds.py",
+        "tests/test_hierarchical_vae.py",
+    ],
+    "companion/hierarchical_networks.py": [
+        "tests/test_hierarchical_networks.py",
+        "tests/test_hierarchical_vae.py",
+    ],
     "companion/quantizer.py": ["tests/test_quantizer.py", "tests/test_vq_vae.py"],
     "companion/code_use.py": ["tests/test_quantizer.py"],
     "companion/vq_vae.py": ["tests/test_vq_vae.py"],
@@ -42,7 +48,10 @@ TESTS = {
     "companion/compression.py": ["tests/test_compression.py"],
     "companion/discrete_vae.py": ["tests/test_discrete_vae.py"],
     "companion/beta_vae.py": ["tests/test_beta_vae.py"],
-    "companion/conditional_networks.py": ["tests/test_conditional_vae.py", "tests/test_conditional_bad_input.py"],
+    "companion/conditional_networks.py": [
+        "tests/test_conditional_vae.py",
+        "tests/test_conditional_bad_input.py",
+    ],
     "companion/conditional_vae.py": ["tests/test_conditional_vae.py", "tests/test_conditional_bad_input.py"],
     "companion/judge.py": ["tests/test_judge.py"],
     "companion/disentanglement.py": ["tests/test_disentanglement.py"],
