@@ -1,7 +1,8 @@
 """Tables of what was measured, read from the recorded files while the book is built.
 
 ``{recorded-runs}`` sets one table for each way of treating the pixels, because figures from different ways cannot be
-compared. No figure is ever typed into a page.
+compared. ``{own-figures}`` lists what only one family measures, and ``{run-commands}`` the command that makes each run
+again. No figure is ever typed into a page.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ RUN_COLUMNS = (
     "Training, s",
 )
 BOUND_COLUMN = RUN_COLUMNS.index("")
+OWN_COLUMNS = ("Run", "Figure", "Value")
+# What every run measures on test images; a family's own figures are the others.
+COMMON_FIGURES = frozenset(
+    "neg_elbo reconstruction kl stderr log_likelihood cross_entropy_bound k n_images active_units units "
+    "binarization binarization_seed".split()
+)
 # A Bernoulli decoder on grey pixels gives no density of the image, so its figure is not called a likelihood.
 CROSS_ENTROPY = "Cross-entropy bound"
 LOG_LIKELIHOOD = "Log-likelihood bound"
@@ -85,6 +92,40 @@ def bound_figure(test: dict[str, Any]) -> str:
     return f"{figure(bound)} (k{NO_BREAK}={NO_BREAK}{figure(test.get('k'))})"
 
 
+def latent_figure(settings: dict[str, Any]) -> str:
+    """The size of the code: of each layer where there are several, of each categorical where codes are choices."""
+    options = settings.get("options") or {}
+    if "latent_dims" in options:
+        return " + ".join(figure(size) for size in options["latent_dims"])
+    if "num_latents" in options:
+        return f"{figure(options['num_latents'])} of {figure(options['num_categories'])}".replace(
+            " ", NO_BREAK
+        )
+    return figure(settings.get("latent_dim"))
+
+
+def command(settings: dict[str, Any]) -> str:
+    """The command that makes such a run again; what the command line does by itself is left out."""
+    parts = ["python -m companion run", str(settings["model"])]
+    common = {key: value for key, value in settings.items() if key not in ("model", "options")}
+    for key, value in {**common, **(settings.get("options") or {})}.items():
+        if value is not None:
+            written = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            parts.append(f"--{key.replace('_', '-')} {written}")
+    return " ".join(parts)
+
+
+def own_rows(name: str, run: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What a family has measured beside the common figures, one row each: the run, the figure's name, its value."""
+    test = run.get("test") or {}
+    own = {key: value for key, value in test.items() if key not in COMMON_FIGURES and value is not None}
+    return [(name, key.replace("_", " "), _own_value(value)) for key, value in own.items()]
+
+
+def _own_value(value: Any) -> str:
+    return ", ".join(figure(part) for part in value) if isinstance(value, list) else figure(value)
+
+
 def run_row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
     """The cells of one recorded run, in the order of ``RUN_COLUMNS``."""
     settings, test, seconds = (run.get(key) or {} for key in ("settings", "test", "seconds"))
@@ -92,7 +133,7 @@ def run_row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
     return (
         name,
         str(run.get("model", MISSING)),
-        figure(settings.get("latent_dim")),
+        latent_figure(settings),
         epochs,
         neg_elbo_figure(test),
         figure(test.get("reconstruction")),
@@ -174,7 +215,31 @@ class RecordedRuns(RecordedDirective):
         return nodes.container("", make_table(title, columns, rows, "recorded-runs"), classes=["wide-table"])
 
 
+class OwnFigures(RecordedDirective):
+    """One table of what single families measure: use of a codebook, bits, KL of each layer."""
+
+    def run(self) -> list[nodes.Node]:
+        folder = self.root / "results"
+        self.depends_on(folder.glob("*/run.json"))
+        rows = [row for name, run in read_runs(folder).items() for row in own_rows(name, run)]
+        return [make_table("", OWN_COLUMNS, rows, "own-figures")] if rows else []
+
+
+class RunCommands(RecordedDirective):
+    """The command of every recorded run, ready to be copied."""
+
+    def run(self) -> list[nodes.Node]:
+        folder = self.root / "results"
+        self.depends_on(folder.glob("*/run.json"))
+        commands = [
+            f"{command(run['settings'])} --out results/{name}" for name, run in read_runs(folder).items()
+        ]
+        return [nodes.literal_block(text="\n".join(commands), language="sh")] if commands else []
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("recorded-runs", RecordedRuns)
+    app.add_directive("own-figures", OwnFigures)
+    app.add_directive("run-commands", RunCommands)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

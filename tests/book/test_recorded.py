@@ -2,6 +2,7 @@
 is, and stop the build over a file that cannot be read.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -53,6 +54,46 @@ def test_row_shows_the_run():
         "Active units": "2",
         "Training, s": "176",
     }
+
+
+def test_the_size_of_a_code_that_is_no_single_vector():
+    layers = {"latent_dim": None, "options": {"latent_dims": [50, 10]}}
+    assert recorded.latent_figure(layers) == "50 + 10"
+    choices = {"latent_dim": None, "options": {"num_latents": 30, "num_categories": 10}}
+    assert recorded.latent_figure(choices) == "30\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}10"
+    assert recorded.latent_figure({"latent_dim": None, "options": {}}) == recorded.MISSING
+
+
+def test_the_command_makes_the_same_settings_again():
+    settings = {
+        "model": "hierarchical_vae",
+        "dataset": "mnist",
+        "latent_dim": None,
+        "hidden": [200, 100],
+        "options": {"latent_dims": [5, 2], "free_bits": 0.5},
+    }
+    assert recorded.command(settings) == (
+        "python -m companion run hierarchical_vae --dataset mnist --hidden 200,100 --latent-dims 5,2 --free-bits 0.5"
+    )
+
+
+def test_every_recorded_command_gives_the_recorded_settings():
+    from companion.__main__ import _parser, _settings
+
+    for name, run in recorded.read_runs(ROOT / "results").items():
+        arguments = [*recorded.command(run["settings"]).split()[4:], "--out", f"results/{name}"]
+        again = _settings(_parser().parse_args(["run", *arguments])).recorded()
+        again = json.loads(json.dumps(again))
+        assert {key: again[key] for key in run["settings"]} == run["settings"], name
+
+
+def test_own_figures_are_those_that_no_other_family_has():
+    test = RUN["test"] | {"codes_used": 64, "kl_per_layer": [20.5, 1.25]}
+    assert recorded.own_rows("some", RUN | {"test": test}) == [
+        ("some", "codes used", "64"),
+        ("some", "kl per layer", "20.50, 1.25"),
+    ]
+    assert recorded.own_rows("some", RUN) == []
 
 
 def test_likelihood_is_named_only_where_it_is_one():
