@@ -274,6 +274,7 @@ np.savez(sys.argv[1] + "/answer.npz", **answer)
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_loads_it_and_trains_on(images, tmp_path):
     models = {
         name: compiled(small(name, free_bits=0.5, warm_up_steps=7)) for name in ("bottom_up", "top_down")

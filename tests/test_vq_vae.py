@@ -245,26 +245,7 @@ def test_a_recorded_run_is_resumed_and_loaded(tmp_path):
     assert loaded.sample(2).shape == (2, 6, 5, 1)
 
 
-# --- Networks --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("shape", "filters", "grid"),
-    [
-        ((28, 28, 1), (2, 3), (7, 7)),
-        ((28, 28, 1), (2, 2, 3), (4, 4)),
-        ((32, 30, 3), (2, 2, 2), (4, 4)),
-        ((5, 4, 1), (2,), (3, 2)),
-    ],
-)
-def test_every_size_comes_back_as_itself(shape, filters, grid):
-    encoder = build_vqvae_encoder(shape, 6, filters=filters, seed=0)
-    decoder = build_vqvae_decoder(6, shape, filters=filters[::-1], seed=0)
-    assert encoder.output_shape == (None, *grid, 6)
-    assert decoder.input_shape == (None, *grid, 6)
-    assert decoder.output_shape == (None, *shape)
-    x = np.random.default_rng(0).uniform(size=(2, *shape)).astype("float32")
-    assert decoder(encoder(x)).shape == (2, *shape)
+# --- Sizes and seeds -------------------------------------------------------------------------------------------------
 
 
 def test_the_sizes_of_the_source():

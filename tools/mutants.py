@@ -43,7 +43,7 @@ TESTS = {
     "companion/quantizer.py": ["tests/test_quantizer.py", "tests/test_vq_vae.py"],
     "companion/code_use.py": ["tests/test_quantizer.py"],
     "companion/vq_vae.py": ["tests/test_vq_vae.py"],
-    "companion/vq_networks.py": ["tests/test_vq_vae.py"],
+    "companion/vq_networks.py": ["tests/test_vq_networks.py"],
     "companion/pixel_cnn.py": ["tests/test_pixel_cnn.py"],
     "companion/compression.py": ["tests/test_compression.py"],
     "companion/discrete_vae.py": ["tests/test_discrete_vae.py"],
