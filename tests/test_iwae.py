@@ -146,6 +146,24 @@ def test_call_returns_k_draws_an_image(images):
     assert noise.std() == pytest.approx(1, abs=0.15)
 
 
+def test_the_reported_terms_of_k_draws_against_numpy(images):
+    model = small_iwae(num_samples=4)
+    y_pred = {name: as_numpy(value) for name, value in model(images).items()}
+    logits, z, mean, log_var = (y_pred[name] for name in ("logits", "z", "z_mean", "z_log_var"))
+    log_likelihood = (images * logits - np.logaddexp(0, logits)).sum(axis=(2, 3, 4))
+    kl = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).sum(axis=1)
+    log_q = -0.5 * ((z - mean) ** 2 / np.exp(log_var) + log_var + np.log(2 * np.pi)).sum(axis=2)
+    log_weights = log_likelihood - 0.5 * (z**2 + np.log(2 * np.pi)).sum(axis=2) - log_q
+    terms = model.terms(images, y_pred)
+    np.testing.assert_allclose(as_numpy(terms["log_likelihood"]), log_likelihood.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(as_numpy(terms["kl"]), kl, rtol=1e-4, atol=1e-6)
+    bound = logsumexp(log_weights, axis=0) - np.log(4)
+    np.testing.assert_allclose(as_numpy(terms["bound"]), bound, rtol=1e-5)
+    np.testing.assert_allclose(as_numpy(model.objective(terms)), -bound, rtol=1e-5)
+    usual = IWAE(input_shape=(4, 4, 1))
+    assert (usual.num_samples, usual.doubly_reparameterized) == (5, False)
+
+
 def test_every_image_has_its_own_term_in_any_batch(images):
     model, epsilon = (
         small_iwae(num_samples=3),
@@ -199,6 +217,22 @@ def test_the_implied_posterior_goes_from_q_to_the_exact_posterior():
     assert distance[2000] < 0.05 < 0.5 < distance[1]
     for k in (5, 50):
         assert implied_posterior(vae, x[0], GRID, k).sum() * 0.01 == pytest.approx(1, abs=0.03)
+
+
+def test_the_implied_posterior_against_numpy():
+    image, vae = EXACT.sample(1)[0], EXACT.vae(**SHIFTS)
+    points = np.array([[0.3, -0.2], [1.1, 0.4], [-2.0, 0.0]])
+    z_mean, z_log_var, _ = vae.encode(image[None])
+    log_q = -0.5 * ((points - z_mean) ** 2 / np.exp(z_log_var) + z_log_var + np.log(2 * np.pi)).sum(axis=1)
+    p = np.exp(log_joint(vae, image, points).astype("float64"))
+    others = np.exp(as_numpy(vae.log_weights(image[None], 8, seed=2))).reshape(4, 2)
+    mean_weight = ((p / np.exp(log_q))[:, None] + others.sum(axis=1)) / 3
+    expected = (p[:, None] / mean_weight).mean(axis=1)
+    np.testing.assert_allclose(
+        implied_posterior(vae, image, points, 3, repeats=4, seed=2), expected, rtol=1e-4
+    )
+    usual = implied_posterior(vae, image, points, 3, repeats=200, seed=0)
+    np.testing.assert_array_equal(implied_posterior(vae, image, points, 3), usual)
 
 
 # --- Gradients -------------------------------------------------------------------------------------------------------

@@ -245,6 +245,26 @@ def test_a_recorded_run_is_resumed_and_loaded(tmp_path):
     assert loaded.sample(2).shape == (2, 6, 5, 1)
 
 
+def test_what_is_usual_and_the_seed_of_the_prior():
+    usual = VQVAE(input_shape=(4, 4, 1), seed=3)
+    assert (usual.num_embeddings, usual.latent_dim, usual.commitment, usual.grid_shape) == (
+        64,
+        16,
+        0.25,
+        (1, 1),
+    )
+    quantizer = usual.quantizer
+    assert (quantizer.codebook, quantizer.reset, quantizer.data_init, quantizer.seed) == ("ema", 0.5, True, 3)
+    assert type(usual.prior) is PixelCNN
+    assert usual.prior.seed == 2 * 3 + 2
+    networks = VQVAE.build_networks((8, 8, 1), embedding_dim=2, filters=(3, 5), seed=0)
+    widths = {
+        name: [layer.filters for layer in network.layers if hasattr(layer, "filters")]
+        for name, network in networks.items()
+    }
+    assert widths == {"encoder": [3, 5, 2], "decoder": [5, 3, 1]}
+
+
 # --- Sizes and seeds -------------------------------------------------------------------------------------------------
 
 
