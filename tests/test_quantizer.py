@@ -25,6 +25,7 @@ from companion.quantizer import (
     smoothed,
     straight_through,
 )
+from companion.vq_networks import build_vqvae_encoder
 
 VECTORS = np.random.default_rng(0).normal(size=(5, 2, 3, 4)).astype("float32")
 BOOK = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
@@ -276,9 +277,23 @@ def test_a_cell_is_inked_where_a_pixel_under_it_is_bright():
     padded = np.zeros((1, 3, 3, 1), "float32")  # 3 pixels in 2 cells: a margin of one, behind
     padded[0, 2, 1] = 1
     np.testing.assert_array_equal(inked_cells(padded, (2, 2))[0], [[0, 0], [1, 0]])
-    wide = np.zeros((1, 6, 6, 1), "float32")  # 6 pixels in 2 cells of 4: one on each side
-    wide[0, 2, 3] = 1
-    np.testing.assert_array_equal(inked_cells(wide, (2, 2))[0], [[0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(("size", "halvings"), [(28, 2), (28, 3), (10, 3), (6, 2), (4, 3)])
+def test_cells_lie_over_the_image_with_the_margin_that_the_encoder_adds(size, halvings):
+    # 28 pixels under 4 cells are 32 with their margin, 8 a cell; 28 / 4 would be 7.
+    encoder = build_vqvae_encoder((size, size, 1), 2, filters=(2,) * halvings)
+    images = np.random.default_rng(0).uniform(size=(5, size, size, 1)) ** 40
+    padded, side = as_numpy(encoder.get_layer("pad")(images)), 2**halvings
+    cells = padded.shape[1] // side
+    expected = padded.reshape(5, cells, side, cells, side).max(axis=(2, 4)) > 0.5
+    np.testing.assert_array_equal(inked_cells(images, encoder.output_shape[1:3]), expected)
+
+
+def test_cells_of_another_encoder_are_of_equal_size():
+    images = np.zeros((1, 10, 20, 1))  # in 4 cells: no power of two gives as many
+    images[0, 2, 4] = 1  # 10 are 12 with their margin, 3 a cell; 20 are 5 a cell
+    np.testing.assert_array_equal(np.argwhere(inked_cells(images, (4, 4))[0]), [[1, 0]])
 
 
 # --- As a Keras layer ------------------------------------------------------------------------------------------------
