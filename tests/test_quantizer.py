@@ -305,6 +305,7 @@ def test_the_settings_and_the_state_come_back(tmp_path):
     for name in ("num_embeddings", "embedding_dim", "codebook", "decay", "reset", "data_init", "seed"):
         assert getattr(again, name) == getattr(layer, name), name
     usual = VectorQuantizer()
+    assert usual.built  # its weights are there before any call
     assert (usual.num_embeddings, usual.embedding_dim, usual.codebook) == (64, 16, "ema")
     assert (usual.decay, usual.reset, usual.data_init, usual.seed) == (0.99, 0.5, True, None)
     inputs = keras.Input((2, 3, 4))
