@@ -144,6 +144,13 @@ def test_convolutional_networks_take_images_of_any_size(inference):
     assert len(convolutions) == 7
 
 
+def test_what_is_usual_and_where_a_decoder_begins():
+    usual = HierarchicalVAE(seed=0)
+    assert (usual.latent_dims, usual.inference, usual.image_shape) == ((8, 2), "bottom_up", (28, 28, 1))
+    assert build_hierarchical_decoder((5, 4, 3), SHAPE, **SMALL).input_shape == (None, 3)
+    assert build_hierarchical_decoder((5,), SHAPE, **SMALL).input_shape == (None, 5)
+
+
 def test_a_flat_image_is_one_number():
     assert build_hierarchical_decoder((3, 2), 30, **SMALL).output_shape == (None, 30)
 

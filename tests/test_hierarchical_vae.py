@@ -247,6 +247,9 @@ def test_scores_tell_the_layers_apart(inference, images):
     np.testing.assert_allclose(
         scores["kl_per_layer"], [terms["kl_1"].mean(), terms["kl_2"].mean()], rtol=1e-5
     )
+    zero = small(inference)  # whose seed is 0
+    terms = zero.elbo_terms(images, zero.noise(20, 0))
+    np.testing.assert_allclose(zero.own_scores(images)["kl_per_layer"][1], terms["kl_2"].mean(), rtol=1e-5)
     variances = [z_mean.var(axis=0) for z_mean, _, _ in model.encode_layers(images)]
     assert scores["active_units_per_layer"] == [int((v > 0.01).sum()) for v in variances]
     middle = float(np.sort(variances[0])[1])

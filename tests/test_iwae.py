@@ -144,6 +144,8 @@ def test_call_returns_k_draws_an_image(images):
     noise = as_numpy((y_pred["z"] - y_pred["z_mean"]) / ops.exp(0.5 * y_pred["z_log_var"]))
     assert abs(noise.mean()) < 0.25
     assert noise.std() == pytest.approx(1, abs=0.15)
+    drawn = as_numpy(keras.random.normal((7, 20, 2), seed=keras.random.SeedGenerator(0)))
+    np.testing.assert_allclose(noise, drawn, rtol=1e-3, atol=1e-4)  # the stream of the model, whose seed is 0
 
 
 def test_the_reported_terms_of_k_draws_against_numpy(images):
@@ -258,6 +260,15 @@ def test_both_estimators_have_one_value_and_one_decoder_gradient():
     of_plain = gradients(plain, x, plain.decoder.trainable_variables, seed=5)
     of_double = gradients(double, x, double.decoder.trainable_variables, seed=5)
     np.testing.assert_allclose(of_double, of_plain, rtol=1e-3, atol=1e-4 * np.abs(of_plain).max())
+
+
+def test_the_bound_has_the_gradient_of_the_log_weights_each_times_its_share():
+    log_weights = tf.Variable(np.random.default_rng(0).normal(-50, 3, size=(4, 5)).astype("float32"))
+    with tf.GradientTape() as tape:
+        bound = -ops.sum(iwae_loss(log_weights))
+    np.testing.assert_allclose(
+        tape.gradient(bound, log_weights), normalized_weights(log_weights), rtol=1e-4, atol=1e-7
+    )
 
 
 def encoder_gradients(model, x, repeats):

@@ -263,6 +263,7 @@ def test_what_is_usual_and_the_seed_of_the_prior():
         for name, network in networks.items()
     }
     assert widths == {"encoder": [3, 5, 2], "decoder": [5, 3, 1]}
+    assert VQVAE.build_networks((8, 8, 1))["encoder"].output_shape == (None, 2, 2, 16)
 
 
 # --- Sizes and seeds -------------------------------------------------------------------------------------------------
@@ -310,6 +311,10 @@ def conv_pair(embedding_dim=2, filters=(4,)):
         (
             {"encoder": build_encoder((4, 4, 1), 2), "decoder": build_decoder(2, (4, 4, 1))},
             r"VQVAE expects one map of vectors, .*build_vqvae_encoder",
+        ),
+        (
+            {"encoder": build_encoder((4, 4, 1), 2, variational=False), "decoder": build_decoder(2, (4, 4, 1))},
+            r"encoder gives \(None, 2\): VQVAE expects one map of vectors",
         ),
         (conv_pair(filters=(4, 4)), r"encoder gives maps \(2, 2, 2\) and the decoder takes \(1, 1, 2\)"),
         (conv_pair(embedding_dim=3), "decoder maps 3 numbers"),
