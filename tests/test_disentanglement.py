@@ -238,7 +238,28 @@ def test_factors_may_be_values_instead_of_steps():
     assert scores.higgins_score(COPY, values) == scores.higgins_score(COPY, FACTOR)
 
 
+def test_each_half_of_the_groups_shares_every_factor_equally_often():
+    for count in (20, 21, 40):
+        shared = scores._shared_factors(count, 3, np.random.default_rng(0))
+        assert len(shared) == count
+        for half in (shared[: count // 2], shared[count // 2 :]):
+            assert np.ptp(np.bincount(half, minlength=3)) <= 1
+            assert (np.diff(half) != 1).any()  # in no order
+
+
+def test_the_least_that_is_taken():
+    assert scores.higgins_score(COPY, FACTOR, points=20, pairs=8) >= 0.5
+    assert scores.factor_vae_score(COPY, FACTOR, votes=20, group=2) >= 0.5
+
+
+def test_a_code_that_never_varies_is_neither_disentangled_nor_complete():
+    disentangled, complete, informative = scores.dci(np.ones((N, 2)), FACTOR)
+    assert (disentangled, complete) == (0, 0)
+    assert informative == pytest.approx(1 / STEPS, abs=0.04)
+
+
 def test_above_chance():
+    assert scores.above_chance(0.75, 2) == pytest.approx(0.5)
     assert scores.above_chance(0.25, 4) == 0
     assert scores.above_chance(1.0, 4) == 1
     assert scores.above_chance(0.625, 4) == pytest.approx(0.5)
@@ -261,7 +282,7 @@ ONCE = np.arange(N)[:, None]
             r"factors have shape \(1600,\).*expected \(1600, num_factors\)",
         ),
         (lambda: scores.sap(COPY, FACTOR.astype(str)), "factors have shape .* and dtype <U"),
-        (lambda: scores.mig(COPY[:, 0], FACTOR), r"codes have shape \(1600,\)"),
+        (lambda: scores.mig(COPY[:, 0], FACTOR), r"codes have shape \(1600,\) .*expected \(n, 1\)"),
         (lambda: scores.mig(np.full((N, 2), np.nan), FACTOR), "codes .*hold NaN or infinity"),
         (
             lambda: scores.mig(COPY, FACTOR * 0),
@@ -296,6 +317,7 @@ ONCE = np.arange(N)[:, None]
             "group=1: expected a whole number of at least 2",
         ),
         (lambda: scores.dci(COPY, FACTOR, seed=-1), "seed=-1: expected a whole number of at least 0"),
+        (lambda: scores.sap(COPY, FACTOR, seed=-1), "seed=-1: expected a whole number of at least 0"),
         (lambda: scores.above_chance(0.5, 1), "num_factors=1: expected a whole number of at least 2"),
     ],
 )

@@ -170,6 +170,7 @@ def test_all_that_the_factors_allow_may_be_asked_for_and_come_once(monkeypatch):
     )
     assert len(np.unique(data.shapes(N_POSSIBLE).factors, axis=0)) == N_POSSIBLE == 3 * 6 * 15 * 16 * 16
     assert len(data.shapes().factors) == 20_000
+    np.testing.assert_array_equal(drawn_shapes.load_shapes().y_train, data.shapes().factors[:16_000, 0])
 
 
 def test_the_seed_decides_which_images_come():

@@ -154,6 +154,7 @@ def test_smoothing_keeps_the_sum_and_leaves_no_zero():
     counts = np.array([0.0, 3.0, 1.0], "float32")
     result = as_numpy(smoothed(counts))
     np.testing.assert_allclose(result, (counts + SMOOTHING) / (4 + 3 * SMOOTHING) * 4, rtol=1e-6)
+    np.testing.assert_allclose(result, counts, atol=1e-4)
     assert result.sum() == pytest.approx(4, rel=1e-6)
     assert result.min() > 0
 
@@ -201,6 +202,14 @@ def test_a_dead_code_becomes_a_vector_of_the_batch_with_its_counts(codebook):
     assert np.abs(rows[4] - rows[5]).max() > 1e-3  # two different vectors
     if codebook == "ema":
         np.testing.assert_allclose(layer.sums[4:], counts.mean() * rows[4:], rtol=1e-3)
+
+
+def test_with_a_reset_of_nought_no_code_dies_even_without_a_count():
+    layer = quantizer(reset=0)
+    layer.embeddings.assign(np.concatenate([BOOK[:5], [[50.0] * 4]]))  # the last is out of reach
+    layer.counts.assign([4.0] * 5 + [0.0])
+    layer(VECTORS, training=True)
+    assert float(layer.counts[5]) == 0
 
 
 @pytest.mark.parametrize(("count", "dies"), [(0.29, True), (0.32, False)])
@@ -266,6 +275,8 @@ def test_use_of_codes():
     assert use["bits_per_code_unigram"] == pytest.approx(1.5)
     assert use["bits_per_image_unigram"] == pytest.approx(6.0)
     assert use_of_codes(codes, np.zeros_like(inked), 5)["perplexity_inked"] is None
+    one_map = use_of_codes(np.array([[[0, 1], [1, 2]]]), np.ones((1, 2, 2), bool), 5)
+    assert (one_map["codes_used"], one_map["bits_per_image_unigram"]) == (3, pytest.approx(6.0))
 
 
 def test_a_cell_is_inked_where_a_pixel_under_it_is_bright():
