@@ -302,6 +302,7 @@ def test_a_new_process_loads_it_and_trains_on(images, tmp_path):
             assert answer[name + "_weight"] == pytest.approx(3 / 7)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_recorded_run_keeps_its_layers_and_goes_on(inference, tmp_path):
     options = {"latent_dims": (4, 2), "inference": inference, "free_bits": 0.5, "warm_up_steps": 20}

@@ -227,6 +227,7 @@ def test_scores(model, images):
     assert json.loads(json.dumps(scores)) == scores
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_resumed_and_loaded(tmp_path):
     pixels = np.random.default_rng(0).uniform(size=(30, 6, 5, 1)).astype("float32")
     np.savez(tmp_path / "own.npz", images=pixels)
