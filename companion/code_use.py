@@ -75,16 +75,24 @@ def inked_cells(images: np.ndarray, grid_shape: Sequence[int]) -> np.ndarray:
     """Whether any pixel under a cell of the map is brighter than ``INK``: bool, ``(n, *grid_shape)``.
 
     Each of the cells lies over a block of pixels of the image with the margin that the encoder adds: 4x4 of them for
-    28x28 pixels and a map of 7x7.
+    28x28 pixels and a map of 7x7, 8x8 for a map of 4x4, since there are 32x32 with the margin.
     """
     height, width = grid_shape
-    block = [-(-size // cells) for size, cells in zip(images.shape[1:3], grid_shape, strict=True)]
+    block = [_pixels_a_cell(*sizes) for sizes in zip(images.shape[1:3], grid_shape, strict=True)]
     extra = [
         side * cells - size for side, cells, size in zip(block, grid_shape, images.shape[1:3], strict=True)
     ]
     margins = [(0, 0), *((e // 2, e - e // 2) for e in extra), (0, 0)]
     blocks = np.pad(images, margins).reshape(len(images), height, block[0], width, -1)
     return np.any(blocks > INK, axis=(2, 4))
+
+
+def _pixels_a_cell(pixels: int, cells: int) -> int:
+    """The side of a cell: the power of two that strides of two make, or equal parts where there is none."""
+    side = 1
+    while -(-pixels // side) > cells:
+        side *= 2
+    return side if -(-pixels // side) == cells else -(-pixels // cells)
 
 
 def check_choices(codes: Any, shape: Sequence[int], num_codes: int) -> np.ndarray:

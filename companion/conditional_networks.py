@@ -156,6 +156,20 @@ def check_equally_many(what: str, n: int, others: str, array: np.ndarray) -> Non
         raise BadInput(f"{n} {what} and {len(array)} {others}: expected one each; pass equally many of both.")
 
 
+def check_takes_condition(name: str, network: keras.Model, condition_shape: Shape) -> None:
+    """Raise :class:`~companion.errors.BadInput` unless the second of two inputs has the shape of a condition.
+
+    ``name`` is ``encoder`` or ``decoder``, for the message.
+    """
+    takes = [tuple(part.shape[1:]) for part in network.inputs]
+    if len(takes) != 2 or takes[1] != tuple(condition_shape):
+        raise BadInput(
+            f"{name} takes inputs of shapes {takes}: expected two, the second a condition of shape "
+            f"{condition_shape}; build it with build_cvae_{name}, and give both the same num_classes or "
+            f"condition_shape."
+        )
+
+
 def _check_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
     expected = f"expected whole numbers from 0 to {num_classes - 1}"
     if not len(labels):

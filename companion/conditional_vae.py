@@ -17,6 +17,7 @@ from companion.conditional_networks import (
     check_condition,
     check_conditions,
     check_equally_many,
+    check_takes_condition,
 )
 from companion.data import Batches
 from companion.distributions import DiagonalNormal
@@ -233,13 +234,7 @@ class ConditionalVAE(VAE):
     def _complete(self, *given: Any) -> tuple[keras.Model, keras.Model]:
         encoder, decoder = super()._complete(*given)
         for name, network in (("encoder", encoder), ("decoder", decoder)):
-            takes = [tuple(part.shape[1:]) for part in network.inputs]
-            if len(takes) != 2 or takes[1] != self.condition_shape:
-                raise BadInput(
-                    f"{name} takes inputs of shapes {takes}: expected two, the second a condition of shape "
-                    f"{self.condition_shape}; build it with build_cvae_{name}, and give both the same num_classes or "
-                    f"condition_shape."
-                )
+            check_takes_condition(name, network, self.condition_shape)
         return encoder, decoder
 
     def _training_input(self, x: Any, y: Any, weights: Any = None, what: str = "images") -> tuple[Any, Any]:

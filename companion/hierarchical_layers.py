@@ -4,6 +4,7 @@ Bottom first everywhere: layer 1 is next to the pixels. Noise comes from the cal
 of shape ``(..., batch, latent_dims[l])``; axes ahead of the batch are further draws for the same images.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from keras import ops, random, tree
 from companion.batching import map_batches
 from companion.distributions import DiagonalNormal
 from companion.errors import BadInput, check_codes
+from companion.hierarchical_networks import posteriors_of
 
 Tensor = Any
 Moments = tuple[Tensor, Tensor]
@@ -63,6 +65,22 @@ def ladder_merge(
     merged_log_var = -ops.logaddexp(-log_var, -prior_log_var)
     of_prior = ops.exp(merged_log_var - prior_log_var)
     return ops.exp(merged_log_var) * weighted_mean + of_prior * prior_mean, merged_log_var
+
+
+def infer(
+    inference: str,
+    encoder: keras.Model,
+    priors: Sequence[keras.Model],
+    x: Tensor,
+    noise: Sequence[Tensor],
+    training: bool | None = None,
+) -> list[LatentLayer]:
+    """Every layer that ``encoder`` infers from images ``x``, bottom first, ``bottom_up`` or ``top_down``."""
+    if inference == "bottom_up":
+        return infer_bottom_up(posteriors_of(encoder), priors, x, noise, training)
+    outputs = [ops.cast(out, "float32") for out in encoder(x, training=training)]
+    messages = list(zip(outputs[::2], outputs[1::2], strict=True))
+    return infer_top_down(messages, priors, noise, training)
 
 
 def infer_bottom_up(
@@ -127,6 +145,23 @@ def generate(
             epsilon = map_batches(lambda z, e, p=part: draw(*moments(p, z), e), layers[0], epsilon)
         layers.insert(0, epsilon)
     return layers
+
+
+def noise_by_layer(epsilon: Tensor, latent_dims: Sequence[int]) -> list[Tensor]:
+    """``epsilon`` ``(..., sum(latent_dims))`` cut into a piece for each layer, the bottom layer's first."""
+    ends = itertools.accumulate(latent_dims)
+    return [epsilon[..., end - d : end] for d, end in zip(latent_dims, ends, strict=True)]
+
+
+def check_there_is_an_upper_layer(
+    latent_dims: tuple[int, ...], *, free_bits: Any, warm_up_steps: Any
+) -> None:
+    """Raise :class:`~companion.errors.BadInput` where one layer alone is given what is for the layers above it."""
+    if len(latent_dims) == 1 and (free_bits or warm_up_steps):
+        raise BadInput(
+            f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={latent_dims}: expected a "
+            f"layer above the first, which they are for; pass for example latent_dims=(8, 2)."
+        )
 
 
 def check_held(held: Mapping[int, Any], latent_dims: Sequence[int], n: int) -> dict[int, np.ndarray]:

@@ -1,6 +1,5 @@
 """A VAE with several layers of codes: bottom-up inference, and the ladder that infers from the top down. Chapter 08."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,14 +10,15 @@ from keras import ops, random
 from companion.autoencoder import seeds_of_networks
 from companion.batching import count, map_batches
 from companion.distributions import DiagonalNormal
-from companion.errors import BadInput, check_choice, check_codes, check_whole_number
+from companion.errors import check_choice, check_codes, check_whole_number
 from companion.hierarchical_layers import (
     LatentLayer,
     call_on_codes,
     check_held,
+    check_there_is_an_upper_layer,
     generate,
-    infer_bottom_up,
-    infer_top_down,
+    infer,
+    noise_by_layer,
 )
 from companion.hierarchical_networks import (
     INFERENCES,
@@ -27,7 +27,6 @@ from companion.hierarchical_networks import (
     build_hierarchical_encoder,
     complete_pair,
     generators_of,
-    posteriors_of,
 )
 from companion.networks import HIDDEN
 from companion.objectives import elbo_terms, free_bits, log_importance_weights
@@ -90,11 +89,7 @@ class HierarchicalVAE(VAE):
         self.latent_dims, self.latent_dim, self.inference = dims, dims[0], inference
         self.free_bits = check_number("free_bits", free_bits)
         self.warm_up_steps = check_whole_number("warm_up_steps", warm_up_steps, at_least=0)
-        if len(dims) == 1 and (self.free_bits or self.warm_up_steps):
-            raise BadInput(
-                f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={dims}: expected a "
-                f"layer above the first, which they are for; pass for example latent_dims=(8, 2)."
-            )
+        check_there_is_an_upper_layer(dims, free_bits=free_bits, warm_up_steps=warm_up_steps)
         self.upper_weight = warm_up(self.warm_up_steps) if self.warm_up_steps else 1.0
         self.layer_trackers = [keras.metrics.Mean(name=f"kl_{n}") for n in range(1, len(dims) + 1)]
 
@@ -124,13 +119,8 @@ class HierarchicalVAE(VAE):
 
         ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws an image.
         """
-        ends = itertools.accumulate(self.latent_dims)
-        noise = [epsilon[..., end - d : end] for d, end in zip(self.latent_dims, ends, strict=True)]
-        if self.inference == "bottom_up":
-            return infer_bottom_up(posteriors_of(self.encoder), self.prior_parts, x, noise, training)
-        outputs = [ops.cast(out, "float32") for out in self.encoder(x, training=training)]
-        messages = list(zip(outputs[::2], outputs[1::2], strict=True))
-        return infer_top_down(messages, self.prior_parts, noise, training)
+        noise = noise_by_layer(epsilon, self.latent_dims)
+        return infer(self.inference, self.encoder, self.prior_parts, x, noise, training)
 
     def terms(self, x: Tensor, y_pred: dict[str, Any]) -> Terms:
         """The terms of the ELBO and the KL of each layer, ``kl_1``, ``kl_2``, ...: each ``(batch,)``, in nats."""
@@ -146,9 +136,8 @@ class HierarchicalVAE(VAE):
         """The negative ELBO of each image, ``(batch,)``, with the free bits and the warm-up that were asked for."""
         kl_layers = [terms[tracker.name] for tracker in self.layer_trackers]
         weight = value_now(self.upper_weight, getattr(self, "optimizer", None))
-        return hierarchical_vae_loss(
-            terms["log_likelihood"], kl_layers, upper_weight=weight, least=self.free_bits
-        )
+        how = {"upper_weight": weight, "least": self.free_bits}
+        return hierarchical_vae_loss(terms["log_likelihood"], kl_layers, **how)
 
     def track(self, terms: Terms, sample_weight: Tensor) -> None:
         super().track(terms, sample_weight)
@@ -243,32 +232,19 @@ class HierarchicalVAE(VAE):
         **own: Any,
     ) -> dict[str, keras.Model]:
         widths = HIDDEN if hidden is None else tuple(hidden)
-        encoder_seed, decoder_seed = seeds_of_networks(seed)
+        seeds = seeds_of_networks(seed)
+        up: dict[str, Any] = {"inference": inference, "network": network, "hidden": widths, "seed": seeds[0]}
+        down: dict[str, Any] = {"network": network, "hidden": widths[::-1], "seed": seeds[1]}
         return {
-            "encoder": build_hierarchical_encoder(
-                input_shape,
-                latent_dims,
-                inference=inference,
-                network=network,
-                hidden=widths,
-                seed=encoder_seed,
-            ),
-            "decoder": build_hierarchical_decoder(
-                latent_dims, input_shape, network=network, hidden=widths[::-1], seed=decoder_seed
-            ),
+            "encoder": build_hierarchical_encoder(input_shape, latent_dims, **up),
+            "decoder": build_hierarchical_decoder(latent_dims, input_shape, **down),
         }
 
     def _pass(self, x: Tensor, epsilon: Tensor, training: bool | None = None) -> dict[str, Any]:
         """What ``call`` returns, for given noise."""
         layers = self.layers_of(x, epsilon, training)
-        bottom = layers[0]
-        return {
-            "logits": self.logits_of(bottom.z, x, training),
-            "z_mean": bottom.z_mean,
-            "z_log_var": bottom.z_log_var,
-            "z": bottom.z,
-            "layers": layers,
-        }
+        bottom = {name: getattr(layers[0], name) for name in ("z_mean", "z_log_var", "z")}
+        return {"logits": self.logits_of(bottom["z"], x, training), **bottom, "layers": layers}
 
     def _terms_with_noise(self, x: Tensor, epsilon: Tensor) -> Terms:
         return self.terms(x, self._pass(x, epsilon))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from companion.errors import check_whole_number
+from companion.errors import BadInput, check_whole_number
 from companion.networks import _check_shape, _check_widths, _glorot, _margins, _seeds
 
 FILTERS = (32, 64)  # two halvings: 28x28 pixels become 7x7 codes
@@ -69,3 +69,13 @@ def build_vqvae_decoder(
         )(h)
     h = layers.Conv2DTranspose(shape[2], 4, 2, "same", kernel_initializer=_glorot(seeds), name="pixels")(h)
     return keras.Model(codes, layers.Cropping2D(margins, name="crop")(h), name="vqvae_decoder")
+
+
+def check_maps_agree(encoder: keras.Model, decoder: keras.Model) -> None:
+    """Raise :class:`~companion.errors.BadInput` unless ``decoder`` takes maps of the shape that ``encoder`` gives."""
+    gives, takes = tuple(encoder.output_shape[1:]), tuple(decoder.input_shape[1:])
+    if gives != takes:
+        raise BadInput(
+            f"encoder gives maps {gives} and the decoder takes {takes}: expected the same; give both builders the same "
+            f"embedding_dim and as many filters."
+        )

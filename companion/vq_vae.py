@@ -18,7 +18,7 @@ from companion.pixel_cnn import PixelCNN, UniformPrior, as_prior
 from companion.quantizer import VectorQuantizer, codebook_loss, commitment_loss
 from companion.schedules import check_number
 from companion.vae import VAE, Terms
-from companion.vq_networks import FILTERS, build_vqvae_decoder, build_vqvae_encoder
+from companion.vq_networks import FILTERS, build_vqvae_decoder, build_vqvae_encoder, check_maps_agree
 
 Tensor = Any
 
@@ -86,7 +86,7 @@ class VQVAE(VAE):
             )
             encoder, decoder = networks["encoder"], networks["decoder"]
         super().__init__(encoder, decoder, seed=seed, **kwargs)
-        _check_maps_agree(self.encoder, self.decoder)
+        check_maps_agree(self.encoder, self.decoder)
         self.commitment = check_number("commitment", commitment)
         self.grid_shape = tuple(self.decoder.input_shape[1:3])
         self.quantizer = VectorQuantizer(
@@ -247,12 +247,3 @@ class VQVAE(VAE):
                 f"build it with build_vqvae_encoder(...)."
             )
         return tuple(encoder.input_shape[1:]), int(shape[-1])
-
-
-def _check_maps_agree(encoder: keras.Model, decoder: keras.Model) -> None:
-    gives, takes = tuple(encoder.output_shape[1:]), tuple(decoder.input_shape[1:])
-    if gives != takes:
-        raise BadInput(
-            f"encoder gives maps {gives} and the decoder takes {takes}: expected the same; give both builders the same "
-            f"embedding_dim and as many filters."
-        )

@@ -177,6 +177,7 @@ def test_every_image_has_its_own_term_in_any_batch(images, new_beta_vae):
 # --- Saved, resumed, recorded -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_new_process_goes_on_in_the_middle_of_both_climbs(images, new_beta_vae, tmp_path):
     model = new_beta_vae(gamma=5.0, capacity=2.0, capacity_steps=9, beta=3.0, warm_up_steps=4)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)

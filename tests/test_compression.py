@@ -45,6 +45,37 @@ def test_blocks_follow_each_other(model, images, monkeypatch):
     np.testing.assert_array_equal(decompress(model, one), model.reconstruct(images[:1]))
 
 
+def test_the_bytes_say_how_many_images_there_are_and_how_long_each_block_is(images):
+    model = small(images, prior="uniform")
+    many = np.tile(images, (26, 1, 1, 1))[:501]
+    data = compress(model, many)
+    numbers, rest = [], data[4:]
+    while rest:
+        numbers.append(int.from_bytes(rest[:4], "little"))
+        rest = rest[4 + numbers[-1] :]
+    assert int.from_bytes(data[:4], "little") == 501
+    assert rest == b"" and len(numbers) == 2  # 500 images a block, then one
+    assert numbers[0] == pytest.approx(500 * 4 * np.log2(5) / 8, rel=0.005)
+    assert numbers[1] <= 4
+    np.testing.assert_array_equal(decompress(model, data)[-1], model.reconstruct(many[-1:])[0])
+
+
+@pytest.mark.parametrize("odds", [(1, 3), (200, 65336), (65336, 200)])
+def test_one_code_is_the_place_of_its_share_in_the_table(odds):
+    # From the state 1, any share above 1 is entered at its second place.
+    class Sure:
+        def in_reading_order(self, n, choose):
+            return choose(0, 0, np.tile(np.log(odds), (n, 1)))[:, None, None]
+
+    sizes = frequencies(np.log([odds]))[0]
+    for code in (0, 1):
+        data = compression._write(Sure(), np.array([[[code]]]))
+        state = int(sizes[0]) * code + 1
+        assert int.from_bytes(data, "little") == state
+        assert len(data) == -(-state.bit_length() // 8)
+        np.testing.assert_array_equal(compression._read(Sure(), data, 1), [[[code]]])
+
+
 @pytest.mark.parametrize("prior", ["pixel_cnn", "uniform"])
 def test_the_size_is_what_the_prior_says(images, prior):
     many = np.tile(images, (20, 1, 1, 1))
@@ -63,12 +94,15 @@ def test_a_better_prior_makes_it_shorter(images):
 
 
 def test_frequencies_are_whole_never_zero_and_fill_the_table():
-    logits = np.array([[0.0, np.log(3.0)], [-200.0, 200.0], [4.0, 4.0]], "float32")
+    logits = np.array([[0.0, np.log(3.0)], [-400.0, 400.0], [4.0, 4.0]], "float32")
     table = frequencies(logits)
     assert (table.sum(axis=1) == TOTAL).all()
     assert table.min() == 1
     np.testing.assert_allclose(table[0], [TOTAL / 4, 3 * TOTAL / 4], atol=2)
     np.testing.assert_array_equal(table[1], [1, TOTAL - 1])
+    # 1 and the part of all but two that a softmax of 1/4 gives, rounded down; the likelier code takes the rest.
+    np.testing.assert_array_equal(table[0], [1 + 65534 // 4, 65536 - 1 - 65534 // 4])
+    np.testing.assert_array_equal(table[2], [32768, 32768])
     np.testing.assert_allclose(table[2], TOTAL / 2, atol=2)
     many = frequencies(np.random.default_rng(0).normal(size=(50, 300)) * 5)
     assert many.min() >= 1 and (many.sum(axis=1) == TOTAL).all()
@@ -103,6 +137,11 @@ def test_bad_input(model, images):
     large = small(num_embeddings=TOTAL // 2 + 1, prior="uniform")
     with pytest.raises(BadInput, match="num_embeddings=32769: expected at most 32768"):
         compress(large, images)
+    assert (compression.PRECISION, TOTAL) == (16, 65536)
+    largest = small(num_embeddings=TOTAL // 2, prior="uniform")
+    np.testing.assert_array_equal(
+        decompress(largest, compress(largest, images[:1])), largest.reconstruct(images[:1])
+    )
 
 
 def test_a_prior_of_ones_own_serves_as_well(images):

@@ -166,6 +166,13 @@ def test_the_prior_begins_as_the_standard_normal():
         np.testing.assert_array_equal(parameter, np.zeros((20, 2)))
 
 
+def test_the_usual_prior_is_one_layer_of_64_units():
+    prior = build_cvae_prior()
+    assert (prior.input_shape, prior.output_shape) == ((None, 10), [(None, 2), (None, 2)])
+    assert prior.count_params() == (10 * 64 + 64) + 2 * (64 * 2 + 2)
+    assert ConditionalVAE(input_shape=SHAPE).prior == "standard"
+
+
 def test_networks_are_built_to_fit_one_that_is_given():
     encoder = build_cvae_encoder((8, 8, 1), 5, condition_shape=(4,), hidden=(8,))
     model = ConditionalVAE(encoder, condition_shape=(4,))
@@ -183,6 +190,8 @@ def test_seeds_repeat_and_no_two_networks_share_theirs():
         for name in ("encoder", "decoder"):
             for built, given in zip(weights_of(getattr(model, name)), weights_of(parts[name]), strict=True):
                 np.testing.assert_array_equal(built, given)
+        own = build_cvae_prior(2, 10, seed=2 * seed + 2)  # after the seeds of the two networks
+        np.testing.assert_array_equal(weights_of(model.prior_network)[0], weights_of(own)[0])
         return [weights_of(part)[0] for part in (model.encoder, model.decoder, model.prior_network)]
 
     for once, again, other in zip(first_weights(1), first_weights(1), first_weights(2), strict=True):

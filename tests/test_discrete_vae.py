@@ -258,7 +258,12 @@ def test_its_own_networks_are_dense_and_as_large_as_its_codes():
     model = DiscreteVAE(num_latents=5, num_categories=4, input_shape=(4, 4, 1), seed=0)
     assert model.encoder.output_shape == (None, 20)
     assert model.decoder.input_shape == (None, 20)
-    assert (DiscreteVAE(seed=0).num_latents, DiscreteVAE(seed=0).num_categories) == (16, 8)
+    usual = DiscreteVAE(input_shape=(4, 4, 1), seed=0)
+    assert (usual.num_latents, usual.num_categories, usual.temperature, usual.hard) == (16, 8, 1.0, False)
+    cooling = DiscreteVAE(input_shape=(4, 4, 1), cooling_steps=4)
+    assert [float(cooling.temperature(step)) for step in (0, 2, 4, 9)] == pytest.approx([1, 0.75, 0.5, 0.5])
+    built = DiscreteVAE.build_networks((4, 4, 1), hidden=(6,))
+    assert built["encoder"].output_shape == (None, 16 * 8)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ in between where two factors are mixed; and each score's own reading, counted by
 import numpy as np
 import pytest
 from scipy.stats import entropy
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 
 from companion import disentanglement as scores
 from companion.errors import BadInput
@@ -139,6 +142,71 @@ def test_disentanglement_and_completeness_tell_one_from_many():
     assert only[:2] == pytest.approx((only[0], 1.0))
 
 
+def test_dci_is_read_off_the_importances_of_ten_trees_a_factor():
+    codes = np.hstack([turned(COPY, 20), np.zeros((N, 1))])
+    importances, accuracies = [], []
+    for steps in FACTOR.T:
+        x, x_test, y, y_test = train_test_split(codes, steps, test_size=0.5, random_state=3)
+        forest = RandomForestClassifier(10, max_features=None, min_samples_leaf=5, random_state=3).fit(x, y)
+        importances.append(forest.feature_importances_)
+        accuracies.append((forest.predict(x_test) == y_test).mean())
+    shares = np.array(importances)  # of the coordinates, for each factor
+    completeness = 1 - entropy(shares, base=5, axis=1)
+    of_coordinate = shares.T[:4] / shares.T[:4].sum(axis=1, keepdims=True)
+    weights = shares.sum(axis=0)[:4] / shares.sum()
+    disentanglement = weights @ (1 - entropy(of_coordinate, base=4, axis=1))
+    expected = (disentanglement, completeness.mean(), np.mean(accuracies))
+    assert scores.dci(codes, FACTOR, seed=3) == pytest.approx(expected, abs=1e-9)
+
+
+def test_sap_of_a_category_is_the_balanced_accuracy_on_the_other_half():
+    factor = np.where(RNG.random((N, 2)) < 0.6, 0, RNG.integers(0, 3, (N, 2)))
+    codes = np.hstack([factor + 0.6 * RNG.standard_normal((N, 2)), np.ones((N, 1))])
+    gaps = []
+    for steps in factor.T:
+        accuracies = []
+        for coordinate in codes[:, :2].T:
+            x, x_test, y, y_test = train_test_split(coordinate[:, None], steps, test_size=0.5, random_state=5)
+            mean, std = x.mean(), x.std()
+            classifier = LogisticRegression(max_iter=1000, class_weight="balanced").fit((x - mean) / std, y)
+            right = classifier.predict((x_test - mean) / std) == y_test
+            accuracies.append(np.mean([right[y_test == value].mean() for value in range(3)]))
+        gaps.append(max(accuracies) - min(accuracies))
+    assert scores.sap(codes, factor, categorical=(0, 1), seed=5) == pytest.approx(np.mean(gaps), abs=1e-9)
+
+
+def test_what_is_usual():
+    codes = turned(COPY, 40)
+    assert scores.higgins_score(codes, FACTOR) == scores.higgins_score(
+        codes, FACTOR, points=1000, pairs=64, seed=0
+    )
+    blind = SHUFFLED[:, :2]
+    assert scores.factor_vae_score(blind, FACTOR) == scores.factor_vae_score(
+        blind, FACTOR, votes=1000, group=64, seed=0
+    )
+    assert scores.mig(codes, FACTOR) == scores.mig(codes, FACTOR, bins=20)
+    assert scores.dci(codes, FACTOR) == scores.dci(codes, FACTOR, seed=0)
+    assert scores.sap(codes, FACTOR, categorical=(1,)) == scores.sap(codes, FACTOR, categorical=(1,), seed=0)
+
+
+def test_a_coordinate_s_bins_are_of_equal_width():
+    # Four steps on 0, 1, 2 and 9: with three bins of width 3 the first three fall together.
+    factor = np.tile(np.arange(4), 8)[:, None]
+    codes = np.array([0.0, 1.0, 2.0, 9.0])[factor]
+    expected = entropy([0.75, 0.25])
+    np.testing.assert_allclose(scores.mutual_information(codes, factor, bins=3), [[expected]], rtol=1e-9)
+    assert scores.mig(codes, factor, bins=3) == pytest.approx(expected / np.log(4))
+
+
+def test_two_values_and_two_images_a_value_are_enough():
+    factor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    assert scores.mig(factor.astype(float), factor) == pytest.approx(1)
+    each_twice = np.repeat(np.arange(3), 2)[:, None]
+    assert scores.mig(each_twice.astype(float), each_twice) == pytest.approx(1)
+    with pytest.raises(BadInput, match="factor 0 has 4 different values in 6 images"):
+        scores.mig(np.zeros((6, 1)), np.array([0, 1, 2, 3, 3, 3])[:, None])
+
+
 def test_a_vote_goes_to_the_coordinate_that_varies_least_for_its_own_scale():
     factor = np.stack([np.arange(N) % 2, np.arange(N) // 2 % 2], axis=1)
     codes = np.stack([1000.0 * factor[:, 0], factor[:, 1] + RNG.uniform(-0.1, 0.1, N)], axis=1)
@@ -170,7 +238,28 @@ def test_factors_may_be_values_instead_of_steps():
     assert scores.higgins_score(COPY, values) == scores.higgins_score(COPY, FACTOR)
 
 
+def test_each_half_of_the_groups_shares_every_factor_equally_often():
+    for count in (20, 21, 40):
+        shared = scores._shared_factors(count, 3, np.random.default_rng(0))
+        assert len(shared) == count
+        for half in (shared[: count // 2], shared[count // 2 :]):
+            assert np.ptp(np.bincount(half, minlength=3)) <= 1
+            assert (np.diff(half) != 1).any()  # in no order
+
+
+def test_the_least_that_is_taken():
+    assert scores.higgins_score(COPY, FACTOR, points=20, pairs=8) >= 0.5
+    assert scores.factor_vae_score(COPY, FACTOR, votes=20, group=2) >= 0.5
+
+
+def test_a_code_that_never_varies_is_neither_disentangled_nor_complete():
+    disentangled, complete, informative = scores.dci(np.ones((N, 2)), FACTOR)
+    assert (disentangled, complete) == (0, 0)
+    assert informative == pytest.approx(1 / STEPS, abs=0.04)
+
+
 def test_above_chance():
+    assert scores.above_chance(0.75, 2) == pytest.approx(0.5)
     assert scores.above_chance(0.25, 4) == 0
     assert scores.above_chance(1.0, 4) == 1
     assert scores.above_chance(0.625, 4) == pytest.approx(0.5)
@@ -193,7 +282,7 @@ ONCE = np.arange(N)[:, None]
             r"factors have shape \(1600,\).*expected \(1600, num_factors\)",
         ),
         (lambda: scores.sap(COPY, FACTOR.astype(str)), "factors have shape .* and dtype <U"),
-        (lambda: scores.mig(COPY[:, 0], FACTOR), r"codes have shape \(1600,\)"),
+        (lambda: scores.mig(COPY[:, 0], FACTOR), r"codes have shape \(1600,\) .*expected \(n, 1\)"),
         (lambda: scores.mig(np.full((N, 2), np.nan), FACTOR), "codes .*hold NaN or infinity"),
         (
             lambda: scores.mig(COPY, FACTOR * 0),
@@ -228,6 +317,7 @@ ONCE = np.arange(N)[:, None]
             "group=1: expected a whole number of at least 2",
         ),
         (lambda: scores.dci(COPY, FACTOR, seed=-1), "seed=-1: expected a whole number of at least 0"),
+        (lambda: scores.sap(COPY, FACTOR, seed=-1), "seed=-1: expected a whole number of at least 0"),
         (lambda: scores.above_chance(0.5, 1), "num_factors=1: expected a whole number of at least 2"),
     ],
 )

@@ -17,7 +17,7 @@ from companion.hierarchical_networks import (
     sizes_of_encoder,
 )
 from companion.hierarchical_vae import HierarchicalVAE
-from companion.networks import build_conv_encoder, build_decoder, build_encoder
+from companion.networks import build_conv_decoder, build_conv_encoder, build_decoder, build_encoder
 
 SHAPE = (6, 5, 1)
 SMALL = {"hidden": (8,), "upper_hidden": (4,)}
@@ -79,6 +79,54 @@ def test_equal_seeds_make_equal_weights_and_no_part_repeats_another(inference):
     assert not np.allclose(above.get_weights()[0], below.get_weights()[0])
 
 
+def parts_of_a_dense_network(inference):
+    """Every part by its name: as it is in the chains, and as its own seed builds it alone."""
+    how = {"hidden": (8, 5), "upper_hidden": (4,), "seed": 7}
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, **how)
+    decoder = build_hierarchical_decoder((3, 2), SHAPE, **{**how, "hidden": (5, 8)})
+    alone = {
+        "p_x": build_decoder(3, SHAPE, hidden=(5, 8), seed=7),
+        "p_z1": build_encoder((2,), 3, hidden=(4,), seed=1007),
+    }
+    if inference == "bottom_up":
+        alone["q_z1"] = build_encoder(SHAPE, 3, hidden=(8, 5), seed=7)
+        alone["q_z2"] = build_encoder((3,), 2, hidden=(4,), seed=1007)
+    else:
+        alone["features"] = build_encoder(SHAPE, 5, hidden=(8,), variational=False, seed=7)
+        alone["message_1"] = build_encoder((5,), 3, hidden=(), seed=1007)
+        alone["message_2"] = build_encoder((5,), 2, hidden=(4,), seed=2007)
+    return encoder, decoder, alone
+
+
+def parts_of_a_convolutional_network(inference):
+    """The same with convolutions between pixels and z1."""
+    how = {"network": "conv", "seed": 7}
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, **how)
+    decoder = build_hierarchical_decoder((3, 2), SHAPE, **how)
+    alone = {
+        "p_x": build_conv_decoder(3, SHAPE, seed=7),
+        "p_z1": build_encoder((2,), 3, hidden=(256,), seed=1007),
+    }
+    if inference == "bottom_up":
+        alone["q_z1"] = build_conv_encoder(SHAPE, 3, seed=7)
+        alone["q_z2"] = build_encoder((3,), 2, hidden=(256,), seed=1007)
+    else:
+        alone["features"] = build_conv_encoder(SHAPE, 256, variational=False, seed=7)
+        alone["message_1"] = build_encoder((256,), 3, hidden=(), seed=1007)
+        alone["message_2"] = build_encoder((256,), 2, hidden=(256,), seed=2007)
+    return encoder, decoder, alone
+
+
+@pytest.mark.parametrize("inference", ["bottom_up", "top_down"])
+@pytest.mark.parametrize("build", [parts_of_a_dense_network, parts_of_a_convolutional_network])
+def test_seeds_of_the_parts_are_a_thousand_apart(build, inference):
+    encoder, decoder, alone = build(inference)
+    for name, part in alone.items():
+        chained = (decoder if name.startswith("p_") else encoder).get_layer(name)
+        for ours, expected in zip(chained.get_weights(), part.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
 @pytest.mark.parametrize("inference", ["bottom_up", "top_down"])
 def test_convolutional_networks_take_images_of_any_size(inference):
     encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, network="conv")
@@ -94,6 +142,13 @@ def test_convolutional_networks_take_images_of_any_size(inference):
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv2DTranspose))
     ]
     assert len(convolutions) == 7
+
+
+def test_what_is_usual_and_where_a_decoder_begins():
+    usual = HierarchicalVAE(seed=0)
+    assert (usual.latent_dims, usual.inference, usual.image_shape) == ((8, 2), "bottom_up", (28, 28, 1))
+    assert build_hierarchical_decoder((5, 4, 3), SHAPE, **SMALL).input_shape == (None, 3)
+    assert build_hierarchical_decoder((5,), SHAPE, **SMALL).input_shape == (None, 5)
 
 
 def test_a_flat_image_is_one_number():
@@ -159,6 +214,18 @@ def plain_encoder():
         (lambda: build_hierarchical_encoder(SHAPE, network="x"), "network='x': expected one of dense, conv"),
         (lambda: build_hierarchical_decoder(network="x"), "network='x': expected one of dense, conv"),
         (lambda: build_hierarchical_encoder(SHAPE, seed=-1), "seed=-1: expected a whole number"),
+        (
+            lambda: build_hierarchical_decoder(network="conv"),
+            r"shape \(784,\): expected \(height, width, channels",
+        ),
+        (
+            lambda: sizes_of_encoder("encoder", "top_down"),
+            "outputs of shapes None: inference='top_down' expects",
+        ),
+        (
+            lambda: sizes_of_encoder(build_encoder(SHAPE, 3, variational=False), "top_down"),
+            r"outputs of shapes \(None, 3\): inference='top_down' expects",
+        ),
         (lambda: HierarchicalVAE(latent_dims=[]), r"latent_dims=\[\]: expected one size a layer"),
         (lambda: HierarchicalVAE(inference="both"), "inference='both': expected one of bottom_up, top_down"),
         (lambda: HierarchicalVAE(seed=1.5), r"seed=1\.5: expected a whole number"),

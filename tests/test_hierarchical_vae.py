@@ -247,6 +247,9 @@ def test_scores_tell_the_layers_apart(inference, images):
     np.testing.assert_allclose(
         scores["kl_per_layer"], [terms["kl_1"].mean(), terms["kl_2"].mean()], rtol=1e-5
     )
+    zero = small(inference)  # whose seed is 0
+    terms = zero.elbo_terms(images, zero.noise(20, 0))
+    np.testing.assert_allclose(zero.own_scores(images)["kl_per_layer"][1], terms["kl_2"].mean(), rtol=1e-5)
     variances = [z_mean.var(axis=0) for z_mean, _, _ in model.encode_layers(images)]
     assert scores["active_units_per_layer"] == [int((v > 0.01).sum()) for v in variances]
     middle = float(np.sort(variances[0])[1])
@@ -274,6 +277,7 @@ np.savez(sys.argv[1] + "/answer.npz", **answer)
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_loads_it_and_trains_on(images, tmp_path):
     models = {
         name: compiled(small(name, free_bits=0.5, warm_up_steps=7)) for name in ("bottom_up", "top_down")
@@ -298,6 +302,7 @@ def test_a_new_process_loads_it_and_trains_on(images, tmp_path):
             assert answer[name + "_weight"] == pytest.approx(3 / 7)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_recorded_run_keeps_its_layers_and_goes_on(inference, tmp_path):
     options = {"latent_dims": (4, 2), "inference": inference, "free_bits": 0.5, "warm_up_steps": 20}

@@ -144,6 +144,26 @@ def test_call_returns_k_draws_an_image(images):
     noise = as_numpy((y_pred["z"] - y_pred["z_mean"]) / ops.exp(0.5 * y_pred["z_log_var"]))
     assert abs(noise.mean()) < 0.25
     assert noise.std() == pytest.approx(1, abs=0.15)
+    drawn = as_numpy(keras.random.normal((7, 20, 2), seed=keras.random.SeedGenerator(0)))
+    np.testing.assert_allclose(noise, drawn, rtol=1e-3, atol=1e-4)  # the stream of the model, whose seed is 0
+
+
+def test_the_reported_terms_of_k_draws_against_numpy(images):
+    model = small_iwae(num_samples=4)
+    y_pred = {name: as_numpy(value) for name, value in model(images).items()}
+    logits, z, mean, log_var = (y_pred[name] for name in ("logits", "z", "z_mean", "z_log_var"))
+    log_likelihood = (images * logits - np.logaddexp(0, logits)).sum(axis=(2, 3, 4))
+    kl = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).sum(axis=1)
+    log_q = -0.5 * ((z - mean) ** 2 / np.exp(log_var) + log_var + np.log(2 * np.pi)).sum(axis=2)
+    log_weights = log_likelihood - 0.5 * (z**2 + np.log(2 * np.pi)).sum(axis=2) - log_q
+    terms = model.terms(images, y_pred)
+    np.testing.assert_allclose(as_numpy(terms["log_likelihood"]), log_likelihood.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(as_numpy(terms["kl"]), kl, rtol=1e-4, atol=1e-6)
+    bound = logsumexp(log_weights, axis=0) - np.log(4)
+    np.testing.assert_allclose(as_numpy(terms["bound"]), bound, rtol=1e-5)
+    np.testing.assert_allclose(as_numpy(model.objective(terms)), -bound, rtol=1e-5)
+    usual = IWAE(input_shape=(4, 4, 1))
+    assert (usual.num_samples, usual.doubly_reparameterized) == (5, False)
 
 
 def test_every_image_has_its_own_term_in_any_batch(images):
@@ -201,6 +221,22 @@ def test_the_implied_posterior_goes_from_q_to_the_exact_posterior():
         assert implied_posterior(vae, x[0], GRID, k).sum() * 0.01 == pytest.approx(1, abs=0.03)
 
 
+def test_the_implied_posterior_against_numpy():
+    image, vae = EXACT.sample(1)[0], EXACT.vae(**SHIFTS)
+    points = np.array([[0.3, -0.2], [1.1, 0.4], [-2.0, 0.0]])
+    z_mean, z_log_var, _ = vae.encode(image[None])
+    log_q = -0.5 * ((points - z_mean) ** 2 / np.exp(z_log_var) + z_log_var + np.log(2 * np.pi)).sum(axis=1)
+    p = np.exp(log_joint(vae, image, points).astype("float64"))
+    others = np.exp(as_numpy(vae.log_weights(image[None], 8, seed=2))).reshape(4, 2)
+    mean_weight = ((p / np.exp(log_q))[:, None] + others.sum(axis=1)) / 3
+    expected = (p[:, None] / mean_weight).mean(axis=1)
+    np.testing.assert_allclose(
+        implied_posterior(vae, image, points, 3, repeats=4, seed=2), expected, rtol=1e-4
+    )
+    usual = implied_posterior(vae, image, points, 3, repeats=200, seed=0)
+    np.testing.assert_array_equal(implied_posterior(vae, image, points, 3), usual)
+
+
 # --- Gradients -------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +260,15 @@ def test_both_estimators_have_one_value_and_one_decoder_gradient():
     of_plain = gradients(plain, x, plain.decoder.trainable_variables, seed=5)
     of_double = gradients(double, x, double.decoder.trainable_variables, seed=5)
     np.testing.assert_allclose(of_double, of_plain, rtol=1e-3, atol=1e-4 * np.abs(of_plain).max())
+
+
+def test_the_bound_has_the_gradient_of_the_log_weights_each_times_its_share():
+    log_weights = tf.Variable(np.random.default_rng(0).normal(-50, 3, size=(4, 5)).astype("float32"))
+    with tf.GradientTape() as tape:
+        bound = -ops.sum(iwae_loss(log_weights))
+    np.testing.assert_allclose(
+        tape.gradient(bound, log_weights), normalized_weights(log_weights), rtol=1e-4, atol=1e-7
+    )
 
 
 def encoder_gradients(model, x, repeats):

@@ -48,6 +48,45 @@ def test_agreement_is_the_share_of_labels_named(judge):
     assert agreement(judge, stripes(), named.tolist()) == 1.0
 
 
+def test_the_judge_is_two_layers_with_dropout_and_says_logits(judge):
+    dense = [layer for layer in judge.layers if isinstance(layer, keras.layers.Dense)]
+    dropout = [layer for layer in judge.layers if isinstance(layer, keras.layers.Dropout)]
+    assert [(layer.units, layer.activation.__name__) for layer in dense] == [
+        (512, "relu"),
+        (256, "relu"),
+        (3, "linear"),
+    ]
+    assert [layer.rate for layer in dropout] == [0.2, 0.2]
+    assert float(judge.optimizer.learning_rate) == pytest.approx(1e-3)
+    assert not judge.jit_compile
+    logits = judge.predict(stripes(), verbose=0).astype("float64")
+    cross_entropy = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(60), LABELS]
+    assert judge.evaluate(stripes(), LABELS, verbose=0) == pytest.approx(cross_entropy.mean(), rel=1e-3)
+
+
+def test_every_layer_has_a_seed_of_its_own_and_no_two_judges_share_one():
+    def seeds(judge):
+        return [
+            layer.kernel_initializer.seed if isinstance(layer, keras.layers.Dense) else layer.seed
+            for layer in judge.layers
+            if isinstance(layer, keras.layers.Dense | keras.layers.Dropout)
+        ]
+
+    judges = {seed: train_judge(stripes(), LABELS, epochs=1, seed=seed) for seed in (0, 2)}
+    assert {seed: seeds(judge) for seed, judge in judges.items()} == {
+        0: [0, 1, 2, 3, 4],
+        2: [20, 21, 22, 23, 24],
+    }
+
+
+def test_the_usual_training(monkeypatch):
+    how = {}
+    monkeypatch.setattr(keras.Sequential, "fit", lambda self, x, y, **kwargs: how.update(kwargs))
+    judge = train_judge(stripes(), LABELS)
+    assert how == {"batch_size": 64, "epochs": 20, "verbose": 0}
+    assert judge.layers[1].kernel_initializer.seed == 0
+
+
 def test_one_seed_makes_one_judge():
     keras.utils.set_random_seed(0)
     first = train_judge(stripes(), LABELS, epochs=1, seed=3)

@@ -83,6 +83,58 @@ def test_a_masked_convolution_is_one_with_zeros_in_its_kernel():
     np.testing.assert_array_equal(flat.causal_mask, [[1, 1, 1, 0, 0]])
 
 
+def convolved(layer, x):
+    """What a masked convolution makes of ``x`` ``(n, height, width, channels)``, with zeros around it."""
+    kernel = as_numpy(layer.kernel) * layer.causal_mask[:, :, None, None]
+    (rows, columns), (height, width) = kernel.shape[:2], x.shape[1:3]
+    padded = np.pad(x, [(0, 0), (rows // 2, rows // 2), (columns // 2, columns // 2), (0, 0)])
+    parts = [padded[:, i : i + height, j : j + width] @ kernel[i, j] for i, j in np.ndindex(rows, columns)]
+    return sum(parts) + as_numpy(layer.bias)
+
+
+def test_the_network_is_two_stacks_of_which_the_first_feeds_the_second():
+    network = build_pixel_cnn(4, GRID, filters=3, num_layers=3, seed=2)
+    for weight in network.trainable_variables:  # biases too
+        weight.assign(np.random.default_rng(len(weight.shape)).normal(scale=0.5, size=weight.shape))
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+
+    def pointwise(x, layer):
+        return x @ as_numpy(layer.kernel) + as_numpy(layer.bias)
+
+    (hidden,), (last,) = ([layer for layer in dense if layer.units == units] for units in (6, 4))
+    between = sorted(
+        (layer for layer in dense if layer.units == 3), key=lambda layer: (len(layer.name), layer.name)
+    )
+    codes = np.random.default_rng(0).integers(0, 4, (2, *GRID))
+    embedding = next(layer for layer in network.layers if isinstance(layer, keras.layers.Embedding))
+    h = as_numpy(embedding.embeddings)[codes]
+    above = np.maximum(convolved(network.get_layer("above_1"), h), 0)
+    left = np.maximum(convolved(network.get_layer("left_1"), h) + pointwise(above, between[0]), 0)
+    for n in (2, 3):
+        above = above + np.maximum(convolved(network.get_layer(f"above_{n}"), above), 0)
+        left = left + np.maximum(
+            convolved(network.get_layer(f"left_{n}"), left) + pointwise(above, between[n - 1]), 0
+        )
+    expected = pointwise(np.maximum(pointwise(left, hidden), 0), last)
+    np.testing.assert_allclose(as_numpy(network(codes)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_usual_size():
+    prior = PixelCNN(5, GRID, seed=0)
+    first = (5 * 5 + 1 * 5) * 32 * 32
+    later = 3 * (3 * 3 + 3) * 32 * 32
+    pointwise = 4 * (32 * 32 + 32) + (32 * 64 + 64) + (64 * 5 + 5)
+    assert prior.count_params() == 5 * 32 + first + later + 8 * 32 + pointwise
+    names = {layer.name for layer in prior.network.layers if isinstance(layer, MaskedConv2D)}
+    assert names == {f"{stack}_{n}" for stack in ("above", "left") for n in (1, 2, 3, 4)}
+    many = build_pixel_cnn(500, GRID, seed=0).layers
+    embedding = next(layer for layer in many if isinstance(layer, keras.layers.Embedding))
+    assert np.std(embedding.embeddings) == pytest.approx(0.3, rel=0.05)
+    trained = prior.fit(np.zeros((2, *GRID), int), verbose=0)
+    assert float(trained.model.optimizer.learning_rate) == pytest.approx(2e-3)
+    assert not prior.losses and UniformPrior(5, GRID).built
+
+
 def test_the_cross_entropy_is_a_sum_over_cells():
     logits = np.random.default_rng(0).normal(size=(3, 2, 2, 5))
     codes = np.random.default_rng(1).integers(0, 5, (3, 2, 2))

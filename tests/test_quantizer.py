@@ -25,6 +25,7 @@ from companion.quantizer import (
     smoothed,
     straight_through,
 )
+from companion.vq_networks import build_vqvae_encoder
 
 VECTORS = np.random.default_rng(0).normal(size=(5, 2, 3, 4)).astype("float32")
 BOOK = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
@@ -153,6 +154,7 @@ def test_smoothing_keeps_the_sum_and_leaves_no_zero():
     counts = np.array([0.0, 3.0, 1.0], "float32")
     result = as_numpy(smoothed(counts))
     np.testing.assert_allclose(result, (counts + SMOOTHING) / (4 + 3 * SMOOTHING) * 4, rtol=1e-6)
+    np.testing.assert_allclose(result, counts, atol=1e-4)
     assert result.sum() == pytest.approx(4, rel=1e-6)
     assert result.min() > 0
 
@@ -200,6 +202,14 @@ def test_a_dead_code_becomes_a_vector_of_the_batch_with_its_counts(codebook):
     assert np.abs(rows[4] - rows[5]).max() > 1e-3  # two different vectors
     if codebook == "ema":
         np.testing.assert_allclose(layer.sums[4:], counts.mean() * rows[4:], rtol=1e-3)
+
+
+def test_with_a_reset_of_nought_no_code_dies_even_without_a_count():
+    layer = quantizer(reset=0)
+    layer.embeddings.assign(np.concatenate([BOOK[:5], [[50.0] * 4]]))  # the last is out of reach
+    layer.counts.assign([4.0] * 5 + [0.0])
+    layer(VECTORS, training=True)
+    assert float(layer.counts[5]) == 0
 
 
 @pytest.mark.parametrize(("count", "dies"), [(0.29, True), (0.32, False)])
@@ -265,6 +275,8 @@ def test_use_of_codes():
     assert use["bits_per_code_unigram"] == pytest.approx(1.5)
     assert use["bits_per_image_unigram"] == pytest.approx(6.0)
     assert use_of_codes(codes, np.zeros_like(inked), 5)["perplexity_inked"] is None
+    one_map = use_of_codes(np.array([[[0, 1], [1, 2]]]), np.ones((1, 2, 2), bool), 5)
+    assert (one_map["codes_used"], one_map["bits_per_image_unigram"]) == (3, pytest.approx(6.0))
 
 
 def test_a_cell_is_inked_where_a_pixel_under_it_is_bright():
@@ -276,9 +288,23 @@ def test_a_cell_is_inked_where_a_pixel_under_it_is_bright():
     padded = np.zeros((1, 3, 3, 1), "float32")  # 3 pixels in 2 cells: a margin of one, behind
     padded[0, 2, 1] = 1
     np.testing.assert_array_equal(inked_cells(padded, (2, 2))[0], [[0, 0], [1, 0]])
-    wide = np.zeros((1, 6, 6, 1), "float32")  # 6 pixels in 2 cells of 4: one on each side
-    wide[0, 2, 3] = 1
-    np.testing.assert_array_equal(inked_cells(wide, (2, 2))[0], [[0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(("size", "halvings"), [(28, 2), (28, 3), (10, 3), (6, 2), (4, 3)])
+def test_cells_lie_over_the_image_with_the_margin_that_the_encoder_adds(size, halvings):
+    # 28 pixels under 4 cells are 32 with their margin, 8 a cell; 28 / 4 would be 7.
+    encoder = build_vqvae_encoder((size, size, 1), 2, filters=(2,) * halvings)
+    images = np.random.default_rng(0).uniform(size=(5, size, size, 1)) ** 40
+    padded, side = as_numpy(encoder.get_layer("pad")(images)), 2**halvings
+    cells = padded.shape[1] // side
+    expected = padded.reshape(5, cells, side, cells, side).max(axis=(2, 4)) > 0.5
+    np.testing.assert_array_equal(inked_cells(images, encoder.output_shape[1:3]), expected)
+
+
+def test_cells_of_another_encoder_are_of_equal_size():
+    images = np.zeros((1, 10, 20, 1))  # in 4 cells: no power of two gives as many
+    images[0, 2, 4] = 1  # 10 are 12 with their margin, 3 a cell; 20 are 5 a cell
+    np.testing.assert_array_equal(np.argwhere(inked_cells(images, (4, 4))[0]), [[1, 0]])
 
 
 # --- As a Keras layer ------------------------------------------------------------------------------------------------
@@ -290,6 +316,7 @@ def test_the_settings_and_the_state_come_back(tmp_path):
     for name in ("num_embeddings", "embedding_dim", "codebook", "decay", "reset", "data_init", "seed"):
         assert getattr(again, name) == getattr(layer, name), name
     usual = VectorQuantizer()
+    assert usual.built  # its weights are there before any call
     assert (usual.num_embeddings, usual.embedding_dim, usual.codebook) == (64, 16, "ema")
     assert (usual.decay, usual.reset, usual.data_init, usual.seed) == (0.99, 0.5, True, None)
     inputs = keras.Input((2, 3, 4))

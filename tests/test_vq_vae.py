@@ -227,6 +227,7 @@ def test_scores(model, images):
     assert json.loads(json.dumps(scores)) == scores
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_resumed_and_loaded(tmp_path):
     pixels = np.random.default_rng(0).uniform(size=(30, 6, 5, 1)).astype("float32")
     np.savez(tmp_path / "own.npz", images=pixels)
@@ -245,26 +246,28 @@ def test_a_recorded_run_is_resumed_and_loaded(tmp_path):
     assert loaded.sample(2).shape == (2, 6, 5, 1)
 
 
-# --- Networks --------------------------------------------------------------------------------------------------------
+def test_what_is_usual_and_the_seed_of_the_prior():
+    usual = VQVAE(input_shape=(4, 4, 1), seed=3)
+    assert (usual.num_embeddings, usual.latent_dim, usual.commitment, usual.grid_shape) == (
+        64,
+        16,
+        0.25,
+        (1, 1),
+    )
+    quantizer = usual.quantizer
+    assert (quantizer.codebook, quantizer.reset, quantizer.data_init, quantizer.seed) == ("ema", 0.5, True, 3)
+    assert type(usual.prior) is PixelCNN
+    assert usual.prior.seed == 2 * 3 + 2
+    networks = VQVAE.build_networks((8, 8, 1), embedding_dim=2, filters=(3, 5), seed=0)
+    widths = {
+        name: [layer.filters for layer in network.layers if hasattr(layer, "filters")]
+        for name, network in networks.items()
+    }
+    assert widths == {"encoder": [3, 5, 2], "decoder": [5, 3, 1]}
+    assert VQVAE.build_networks((8, 8, 1))["encoder"].output_shape == (None, 2, 2, 16)
 
 
-@pytest.mark.parametrize(
-    ("shape", "filters", "grid"),
-    [
-        ((28, 28, 1), (2, 3), (7, 7)),
-        ((28, 28, 1), (2, 2, 3), (4, 4)),
-        ((32, 30, 3), (2, 2, 2), (4, 4)),
-        ((5, 4, 1), (2,), (3, 2)),
-    ],
-)
-def test_every_size_comes_back_as_itself(shape, filters, grid):
-    encoder = build_vqvae_encoder(shape, 6, filters=filters, seed=0)
-    decoder = build_vqvae_decoder(6, shape, filters=filters[::-1], seed=0)
-    assert encoder.output_shape == (None, *grid, 6)
-    assert decoder.input_shape == (None, *grid, 6)
-    assert decoder.output_shape == (None, *shape)
-    x = np.random.default_rng(0).uniform(size=(2, *shape)).astype("float32")
-    assert decoder(encoder(x)).shape == (2, *shape)
+# --- Sizes and seeds -------------------------------------------------------------------------------------------------
 
 
 def test_the_sizes_of_the_source():
@@ -309,6 +312,10 @@ def conv_pair(embedding_dim=2, filters=(4,)):
         (
             {"encoder": build_encoder((4, 4, 1), 2), "decoder": build_decoder(2, (4, 4, 1))},
             r"VQVAE expects one map of vectors, .*build_vqvae_encoder",
+        ),
+        (
+            {"encoder": build_encoder((4, 4, 1), 2, variational=False), "decoder": build_decoder(2, (4, 4, 1))},
+            r"encoder gives \(None, 2\): VQVAE expects one map of vectors",
         ),
         (conv_pair(filters=(4, 4)), r"encoder gives maps \(2, 2, 2\) and the decoder takes \(1, 1, 2\)"),
         (conv_pair(embedding_dim=3), "decoder maps 3 numbers"),
