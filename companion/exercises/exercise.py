@@ -69,6 +69,7 @@ class Exercise:
     attempts: int = field(default=0, init=False)
     passed: bool = field(default=False, init=False)
     hints_given: int = field(default=0, init=False)
+    last_answer: str = field(default="", init=False)
 
     def check(self, answer: Any) -> None:
         """Judge ``answer`` and print what came of it: passed, or what differs and a hint."""
@@ -77,6 +78,7 @@ class Exercise:
         verdict = self.judge(answer)
         self.attempts += verdict.is_attempt
         self.passed = self.passed or verdict.passed
+        self.last_answer = verdict.text
         print(verdict.text)
         show_news(self.chapter)
 
