@@ -1,4 +1,8 @@
-"""Solutions of chapter 01."""
+"""Solutions of chapter 01.
+
+Let learners predict, before they train, what the decoder draws for a code far from all others. The common stumble is
+the unit: ask of every loss what was summed and what averaged.
+"""
 
 from typing import Any
 

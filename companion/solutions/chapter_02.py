@@ -1,4 +1,8 @@
-"""Solutions of chapter 02."""
+"""Solutions of chapter 02.
+
+Have the shapes written down by hand before Keras prints them. The second head is the point of the chapter; those who
+know networks may read it at home.
+"""
 
 from typing import Any
 

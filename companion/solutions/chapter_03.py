@@ -1,4 +1,8 @@
-"""Solutions of chapter 03."""
+"""Solutions of chapter 03.
+
+Draw the path of the gradient on the board, with the noise at its side. Many confuse log variance with log sigma; the
+exercise to compute separates the two.
+"""
 
 from typing import Any
 
@@ -21,8 +25,8 @@ def correlated_draws(z_mean: Any, factor: Any, noise: Any) -> Any:
 class fresh_noise(keras.layers.Layer):  # noqa: N801  # a solution has the name of its exercise
     """The layer owns its stream of noise, which the seed begins and every call moves on."""
 
-    def __init__(self, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, seed: int = 0):
+        super().__init__()
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: Any) -> Any:

@@ -1,4 +1,8 @@
-"""Solutions of chapter 04."""
+"""Solutions of chapter 04.
+
+The heart of the course, worth two meetings: the bound and its two terms in one, likelihoods and what goes wrong in the
+other. Insist on nats per image from here on.
+"""
 
 from typing import Any
 

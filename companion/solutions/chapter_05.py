@@ -1,4 +1,8 @@
-"""Solutions of chapter 05."""
+"""Solutions of chapter 05.
+
+Ask for the claim before the picture, and for the score before the claim. The open exercise makes a good debate in two
+groups.
+"""
 
 from typing import Any
 

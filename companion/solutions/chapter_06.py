@@ -1,4 +1,8 @@
-"""Solutions of chapter 06."""
+"""Solutions of chapter 06.
+
+Begin with the curve of rate against distortion and read prices off it. That no score can be learned from pixels alone
+surprises most; leave time for it.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""Solutions of chapter 07."""
+"""Solutions of chapter 07.
+
+Let the class guess how much a label can tell before the figure is shown. The deaf decoder is found quickest by asking
+for a digit.
+"""
 
 from typing import Any
 

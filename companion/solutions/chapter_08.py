@@ -1,4 +1,8 @@
-"""Solutions of chapter 08."""
+"""Solutions of chapter 08.
+
+Two layers invite stories. Keep to the figures: which layer carries how many nats, and what changes when a weight is set
+to zero.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""Solutions of chapter 09."""
+"""Solutions of chapter 09.
+
+Play the quantiser by hand with five vectors and three entries. The gradient past the choice is the hard step; the
+drawing of values and gradients helps.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""Solutions of chapter 10."""
+"""Solutions of chapter 10.
+
+Repeat the linear model of chapter 04, since its exact value is the anchor. The reshape of
+the fourth exercise is an error met in published code, worth doing together.
+"""
 
 from typing import Any
 
