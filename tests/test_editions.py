@@ -1,5 +1,5 @@
-"""Protects the editions: a student's tree holds no solution anywhere, an instructor's holds all of them, made from the code
-that the tests run; one line of _toc.yml is a chapter; one command says where the book is published; the archive is whole."""
+"""Protects the editions: a student's tree holds no solution anywhere, an instructor's holds all of them, made from the
+code that the tests run; a chapter is one line of _toc.yml; one command says where the book is published."""
 
 import os
 import re

@@ -117,6 +117,7 @@ fresh_noise = Exercise(
     title="A layer that repeats itself",
     cases=_with_keras_loaded,
     measure=lambda answer: _behaviour(answer),
+    seconds=30.0,  # the first call of a tensor library takes its time
     mistakes=(
         Mistake(
             lambda: _behaving(True, True, 0.6),

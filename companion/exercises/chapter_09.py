@@ -122,6 +122,7 @@ hard_choice = Exercise(
     title="A choice that lets a gradient past",
     cases=_soft_choices,
     measure=_value_and_gradient,
+    seconds=30.0,  # the first call of a tensor library takes its time
     mistakes=(
         Mistake(
             lambda s, w: {"value": _one_hot(s), "gradient": 0 * w},

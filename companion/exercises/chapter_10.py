@@ -145,6 +145,7 @@ shares_held_fixed = Exercise(
     title="Shares that must not learn",
     cases=_weights_alone,
     measure=_gradient,
+    seconds=30.0,  # the first call of a tensor library takes its time
     mistakes=(
         Mistake(
             lambda w: _softmax(w) + _leaking(w),

@@ -32,7 +32,7 @@ def nearest_other(codes: Any) -> Any:
 
 
 def size_of_the_code() -> dict[str, Any]:
-    """Expect: the loss falls steeply at first and then levels off well above the floor of 161 nats.
+    """Expect: the loss falls as the code grows, and stays above the floor of 161 nats whatever its size.
 
     Discuss: which yardstick says that a further coordinate is no longer worth it? A test loss that rises while the
     training loss falls means learning by heart; a loss without its floor says little.

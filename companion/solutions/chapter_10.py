@@ -39,7 +39,7 @@ def images_kept_apart(log_weights: Any, k: int) -> Any:
 
 
 def worth_of_draws() -> dict[str, Any]:
-    """Expect: the worth grows far slower than k, and the more slowly the worse the encoder is.
+    """Expect: less than k, and the less the worse the encoder is; in the chapter 100 draws are worth 43, or 17.
 
     Discuss: an IWAE's encoder casts a wide net, so its draws are worth less than a VAE's, although its bound is better.
     """
