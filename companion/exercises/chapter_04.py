@@ -67,7 +67,10 @@ kl_between = Exercise(
         Mistake(lambda *a: _kl(*a).mean(1), "That is the mean over coordinates; the KL is their sum."),
         Mistake(lambda *a: _kl(*a).sum(), "That is one number for all images; keep one for each."),
         Mistake(lambda *a: _kl(*a).sum(0), "The sum ran over the images; sum over the last axis."),
-        Mistake(lambda *a: _kl(*a, log=2.0).sum(1), "The half is missing in front of the logarithms."),
+        Mistake(
+            lambda qm, qv, pm, pv: _kl(qm, qv, pm, pv, 2.0).sum(1),
+            "The half is missing in front of the logarithms.",
+        ),
         Mistake(
             lambda qm, qv, pm, pv: _kl(qm, qv, 0 * pm, 0 * pv).sum(1),
             "The second normal is not used; that is the KL to the standard normal.",
