@@ -19,7 +19,7 @@ export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
 # What a shell happens to hold must not decide which package the book and its tests import.
 unexport PYTHONPATH
 
-.PHONY: help environment book test colab execute errata first-cells wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip test colab execute errata first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -32,9 +32,23 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 # Sphinx reports a warning only when it reads a page, so after a failure all pages have to be read again.
-book: $(READY) ## build the book into _build/html, warnings are errors; runs no notebook
+book: $(READY) ## build the book into _build/html, warnings are errors; runs no notebook: [EDITION=student]
+ifeq ($(EDITION),)
 	$(TIMED) book "$(VENV)/bin/jupyter-book" build -W -n --keep-going . || { rm -rf _build/.doctrees; exit 1; }
 	@echo "Open $(CURDIR)/_build/html/index.html"
+else
+	@"$(PYTHON_OF_VENV)" -m tools.edition "$(EDITION)" "_build/$(EDITION)"
+	$(TIMED) book env PYTHONPATH="$(CURDIR)/_build/$(EDITION)" "$(VENV)/bin/jupyter-book" build -W -n --keep-going "_build/$(EDITION)"
+	@"$(PYTHON_OF_VENV)" -m tools.edition --check "$(EDITION)" "_build/$(EDITION)"
+	@echo "Open $(CURDIR)/_build/$(EDITION)/_build/html/index.html"
+endif
+
+student: $(READY) ## write the tree for a branch without solutions into _build/student
+	$(TIMED) student "$(PYTHON_OF_VENV)" -m tools.edition student _build/student
+
+zip: $(READY) ## pack the built book into one file that needs no network: [EDITION=student]
+	$(TIMED) zip "$(PYTHON_OF_VENV)" -m tools.archive "_build/$(if $(EDITION),$(EDITION)/_build/)html" \
+		"_build/variational-autoencoders$(if $(EDITION),-$(EDITION)).zip"
 
 test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [RECORD_TIMES=1]
 	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
@@ -49,6 +63,10 @@ execute: $(READY) ## run the chapters in place: [CHAPTER=04_objectives] [DATASET
 
 first-cells: $(READY) ## write the first cell of every chapter, after `repository` in _config.yml has changed
 	$(TIMED) first-cells "$(PYTHON_OF_VENV)" -m tools.first_cell
+
+set-repository: $(READY) ## say where the book is published, and check what follows from it: URL=https://github.com/OWNER/NAME
+	$(TIMED) set-repository sh -c '"$$1" -m tools.set_repository "$$2" "$$3" && "$$1" -m pytest -q \
+		tests/test_colab_links.py tests/test_first_cell.py' set "$(PYTHON_OF_VENV)" "$(URL)" "$(or $(BRANCH),main)"
 
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))

@@ -22,6 +22,7 @@ _ROOMS = (
     "distributions",
     "errors",
     "evaluation",
+    "exercises",
     "experiments",
     "hierarchical_layers",
     "hierarchical_networks",

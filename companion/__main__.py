@@ -1,4 +1,4 @@
-"""The command line: ``python -m companion run ...`` and ``... data``. Asking for help imports no Keras."""
+"""The command line: ``python -m companion run|data|grade ...``. Asking for help imports no Keras."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import companion
 from companion import data, experiments
 from companion.errors import BadInput
+from companion.exercises import command
 from companion.experiments.folder import RunFolder
 from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
 
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        return _list_data() if arguments.command == "data" else _run(arguments)
+        return {"data": _list_data, "grade": command.run, "run": _run}[arguments.command](arguments)
     except BadInput as error:
         return _complain(_as_typed(str(error)), WRONG_INPUT)
     except KeyboardInterrupt:
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|grade")
     listing = commands.add_parser(
         "data", help="list the data sets and where each would come from", allow_abbrev=False
     )
@@ -130,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
             _flag(name), default=argparse.SUPPRESS, type=_value_like(default), metavar="VALUE", help=shown
         )
     run.set_defaults(options=run.options)
+    command.add_to(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="go on with the run that is in DIR")
     run.add_argument("--quiet", action="store_true", help="show no progress")
@@ -232,7 +234,7 @@ def _where_it_stands(cause: object, arguments: argparse.Namespace) -> str:
     return f"{cause}; epochs that are safe: {record['epochs_done']}; go on with: {command}"
 
 
-def _list_data() -> int:
+def _list_data(_: argparse.Namespace) -> int:
     for source in data.sources():
         state = "here" if source.present else "not here yet"
         print(f"{source.name:14} {state:13} {source.images:>15} images: {source.what}")

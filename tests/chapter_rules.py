@@ -23,7 +23,7 @@ CODE_CELLS = range(15, 31)
 LONGEST_CELL, MEDIAN_CELL = 30, 6
 WORDS_A_CELL = (70, 140)
 WIDEST_FIGURE = 900
-SECTIONS = ("What goes wrong", "Summary", "Read on")
+SECTIONS = ("What goes wrong", "Exercises", "Summary", "Read on")
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|work|tmp|home|opt|Users)/[\w.]|[A-Z]:\\Users)")
 FENCE = re.compile(r"\s*(?P<marks>`{3,}|:{3,}|~{3,})(?:\{(?P<name>[\w:-]+)\})?")
 OPTION = re.compile(r"\s*:[\w-]+:")
@@ -76,7 +76,7 @@ def head(notebook: Notebook) -> Iterator[str]:
 
 
 def sections(notebook: Notebook) -> Iterator[str]:
-    """There are sections named What goes wrong, Summary and Read on, and the last of them cites."""
+    """There are sections named What goes wrong, Exercises, Summary and Read on, and something is cited."""
     titles = [
         line.lstrip("# ").strip().lower() for line in prose(notebook).splitlines() if line.startswith("## ")
     ]

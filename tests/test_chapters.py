@@ -73,7 +73,12 @@ def sound_chapter():
     figure = cells[4]
     figure.outputs = [new_output("display_data", data={"image/png": png(900), "text/plain": ALT})]
     figure.metadata["mystnb"] = {"image": {"alt": ALT}, "figure": {"caption": "How the loss falls."}}
-    ends = ("## What goes wrong: a sum", "## Summary", "## Read on\n\nSee {cite:p}`kingma2014,rezende2014`.")
+    ends = (
+        "## What goes wrong: a sum",
+        "## Exercises",
+        "## Summary",
+        "## Read on\n\nSee {cite:p}`kingma2014,rezende2014`.",
+    )
     notebook = new_notebook(cells=cells + [new_markdown_cell(end) for end in ends])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     return nbformat.from_dict(notebook)
@@ -121,6 +126,7 @@ BREAKS = [
     ("head", "`minute`", replaced("minutes", "hours")),
     ("head", "`companion`", replaced("companion", "package")),
     ("sections", "What goes wrong", replaced("## What goes", "### What goes")),
+    ("sections", "Exercises", replaced("## Exercises", "Exercises")),
     ("sections", "Summary", replaced("## Summary", "Summary")),
     ("sections", "Read on", replaced("Read on", "Further reading")),
     ("sections", "nothing is cited", replaced("{cite:p}", "")),

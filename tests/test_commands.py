@@ -12,10 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = [
     "environment",
     "book",
+    "student",
+    "zip",
     "test",
     "colab",
     "execute",
     "first-cells",
+    "set-repository",
     "errata",
     "wheel",
     "serve",

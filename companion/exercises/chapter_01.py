@@ -1,0 +1,185 @@
+"""The exercises of chapter 01: losses and their units, codes and their neighbours."""
+
+from typing import Any
+
+import numpy as np
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+REPORTED = 0.2448
+
+nats_of_a_mean = Exercise(
+    name="nats_of_a_mean",
+    chapter="01",
+    kind="compute",
+    title="A mean over pixels, in nats per image",
+    cases=the_number(250.675),
+    unit="one number, in nats per image",
+    mistakes=(
+        Mistake(
+            lambda: REPORTED * 784,
+            "The mean ran over the padded image: count its pixels, not those of 28 by 28.",
+        ),
+        Mistake(lambda: REPORTED, "That is still nats per pixel. How many pixels does an image have?"),
+        Mistake(lambda: REPORTED * 32, "That is one row. An image has as many rows as columns."),
+        Mistake(
+            lambda: REPORTED * 500,
+            "500 is a weight that somebody chose; a sum over pixels has no such factor.",
+        ),
+    ),
+    hints=("A mean times the number of its terms is a sum.", "The terms are the pixels after padding."),
+)
+
+
+def _images_and_logits() -> list[Case]:
+    from companion.distributions import Bernoulli
+
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=(2, 3, 3, 1)).astype("float32")
+    logits = rng.normal(scale=3.0, size=images.shape).astype("float32")
+    sure = (
+        np.array([1.0, 0.0], "float32").reshape(1, 1, 2, 1),
+        np.array([-200.0, -3.0], "float32").reshape(1, 1, 2, 1),
+    )
+    return [
+        Case(f"{what} of shape {x.shape}", (x, y), -Bernoulli(y, event_ndims=3).log_prob(x).numpy())
+        for what, x, y in (
+            ("images and logits", images, logits),
+            ("a very sure and wrong logit, images", *sure),
+        )
+    ]
+
+
+def _pixel_loss(images: np.ndarray, logits: np.ndarray, least: float = 0.0) -> np.ndarray:
+    chance = np.clip(1 / (1 + np.exp(-logits.astype("float64"))), least, 1 - least)
+    return -(images * np.log(chance) + (1 - images) * np.log(1 - chance))
+
+
+image_loss = Exercise(
+    name="image_loss",
+    chapter="01",
+    kind="code",
+    title="The loss of each image, from logits",
+    cases=_images_and_logits,
+    mistakes=(
+        Mistake(
+            lambda x, y: _pixel_loss(x, y).mean((1, 2, 3)),
+            "That is the mean over pixels; the loss of an image is their sum.",
+        ),
+        Mistake(
+            lambda x, y: _pixel_loss(x, y).sum(),
+            "That is one number for the whole batch; keep one for each image.",
+        ),
+        Mistake(
+            lambda x, y: _pixel_loss(x, y).sum((1, 2, 3)).mean(),
+            "Leave the mean over images to the caller; return one number for each.",
+        ),
+        Mistake(
+            lambda x, y: _pixel_loss(x, y).sum(-1),
+            "Only the last axis was summed, and that is the channel. Sum over all axes but the first.",
+        ),
+        Mistake(
+            lambda x, y: _pixel_loss(x, y, 1e-7).sum((1, 2, 3)),
+            "A clipped probability caps the loss near 16 nats. Work from the logit, without the sigmoid.",
+        ),
+        Mistake(
+            lambda x, y: -_pixel_loss(x, y).sum((1, 2, 3)), "The sign: a loss is minus a log probability."
+        ),
+    ),
+    hints=(
+        "Write the loss of one pixel with the logit in the place of its probability, and simplify.",
+        "The logarithm of 1 + exp(a) has a form that does not overflow: np.logaddexp(0, a).",
+    ),
+)
+
+
+def _scattered_codes() -> list[Case]:
+    from scipy.spatial import cKDTree
+
+    made = [
+        np.random.default_rng(seed).normal(size=size).astype("float32")
+        for seed, size in ((1, (6, 2)), (2, (9, 3)))
+    ]
+    return [Case(f"codes of shape {z.shape}", (z,), cKDTree(z).query(z, k=2)[0][:, 1]) for z in made]
+
+
+def _between(codes: np.ndarray) -> np.ndarray:
+    return np.sqrt(((codes[:, None] - codes[None]) ** 2).sum(-1))
+
+
+nearest_other = Exercise(
+    name="nearest_other",
+    chapter="01",
+    kind="mend",
+    title="Every code is its own neighbour",
+    cases=_scattered_codes,
+    mistakes=(
+        Mistake(
+            lambda z: np.zeros(len(z)),
+            "Every distance is 0: each code found itself. Leave it out of its own search.",
+            untouched=True,
+        ),
+        Mistake(lambda z: np.sort(_between(z) ** 2, 1)[:, 1], "Those are squared distances; take the root."),
+        Mistake(
+            lambda z: _between(z).sum(1) / (len(z) - 1),
+            "That is the mean distance to the others, not the smallest.",
+        ),
+        Mistake(lambda z: _between(z).max(1), "That is the farthest code, not the nearest."),
+        Mistake(
+            lambda z: _nearest_by_steps(z),
+            "Steps along the axes were added up. A distance is the root of summed squares.",
+        ),
+    ),
+    hints=(
+        "Which entry of each row of the table of distances must not win?",
+        "Put infinity there before you take the minimum.",
+    ),
+)
+
+
+def _nearest_by_steps(codes: np.ndarray) -> np.ndarray:
+    return np.sort(np.abs(codes[:, None] - codes[None]).sum(-1), axis=1)[:, 1]
+
+
+def _sizes(answer: Any) -> list[float]:
+    return [float(answer["losses"][size]) for size in sorted(answer["losses"])]
+
+
+size_of_the_code = OpenExercise(
+    name="size_of_the_code",
+    chapter="01",
+    kind="open",
+    title="How many numbers does an image need?",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: len(answer["losses"]) >= 3 and min(answer["losses"]) >= 1,
+            "test losses of at least three sizes of the code under 'losses', such as {2: ..., 8: ..., 32: ...}",
+            "Train at least three autoencoders that differ in latent_dim alone.",
+        ),
+        Demand(
+            lambda answer: min(_sizes(answer)) > 1.0,
+            "losses in nats per image, hundreds on the digits",
+            "A loss below 1 looks like a mean over pixels; sum over the pixels of each image.",
+        ),
+        Demand(
+            lambda answer: min(_sizes(answer)) > 0.0 and _sizes(answer)[-1] < _sizes(answer)[0],
+            "a smaller loss with the largest code than with the smallest",
+            "A larger code that is worse was not trained long enough, or on other images.",
+        ),
+        reason_of(),
+    ),
+    hints=(
+        "Autoencoder(input_shape=shape, latent_dim=d, seed=0) builds a dense pair that trains in seconds.",
+    ),
+)
+
+EXERCISES = (nats_of_a_mean, image_loss, nearest_other, size_of_the_code)

@@ -1,0 +1,199 @@
+"""The exercises of chapter 05: lengths, arcs, quantiles and what a scatter plot proves."""
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+length_of_a_midpoint = Exercise(
+    name="length_of_a_midpoint",
+    chapter="05",
+    kind="compute",
+    title="How far from the origin lies a midpoint?",
+    cases=the_number(8.0),
+    unit="one number, a mean squared length",
+    mistakes=(
+        Mistake(
+            lambda: 16.0,
+            "That is the squared length of the ends. Half of a sum has less variance than one term.",
+        ),
+        Mistake(lambda: 4.0, "The half counts squared for each of two draws, and both of them add up."),
+        Mistake(lambda: 2.828427, "That is a length; the question is its square."),
+        Mistake(
+            lambda: 32.0, "That is the sum of both; the midpoint is half of it, and a half counts squared."
+        ),
+    ),
+    hints=(
+        "What is the variance of one coordinate of the midpoint?",
+        "Sixteen coordinates, each of variance one half.",
+    ),
+)
+
+
+def _on_a_circle() -> list[Case]:
+    """Both ends and all points between are placed on a circle, so that what is right needs no formula here."""
+    made = []
+    for seed, (d, radius, angle) in enumerate([(2, 1.0, np.pi / 2), (16, 4.0, 2.0)]):
+        u, v = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, 2)))[0].T
+        share = np.array([0.0, 0.25, 0.5, 1.0])
+        points = [radius * (np.cos(s * angle) * u + np.sin(s * angle) * v) for s in share]
+        a, b = (each.astype("float32") for each in (points[0], points[-1]))
+        made.append(
+            Case(f"two codes of {d} coordinates, t={share.tolist()}", (a, b, share), np.stack(points))
+        )
+    return made
+
+
+def _straight(a: Any, b: Any, t: Any) -> Any:
+    return a + t[:, None] * (b - a)
+
+
+def _pulled_out(a: Any, b: Any, t: Any) -> Any:
+    line = _straight(a, b, t)
+    return line / np.linalg.norm(line, axis=1, keepdims=True) * np.linalg.norm(a)
+
+
+def _angle(a: Any, b: Any) -> Any:
+    return np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1))
+
+
+def _without_its_sine(a: Any, b: Any, t: Any) -> Any:
+    angle = _angle(a, b)
+    return np.sin((1 - t) * angle)[:, None] * a + np.sin(t * angle)[:, None] * b
+
+
+arc_between = Exercise(
+    name="arc_between",
+    chapter="05",
+    kind="code",
+    title="Walk on an arc with steps of equal length",
+    cases=_on_a_circle,
+    mistakes=(
+        Mistake(
+            _straight, "That is the straight line, whose middle lies nearer to the origin than its ends."
+        ),
+        Mistake(
+            _pulled_out,
+            "That is the line pulled out to the arc: the distance is right, but the steps are not equal.",
+        ),
+        Mistake(lambda a, b, t: _straight(b, a, t), "That is the straight line, from the wrong end."),
+        Mistake(
+            _without_its_sine,
+            "The weights do not add up to an end of the arc; divide by the sine of the whole angle.",
+        ),
+    ),
+    hints=(
+        "Turn a towards b by the share t of the angle between them.",
+        "At t the weight of a is sin((1 - t) w) / sin(w).",
+    ),
+)
+
+
+def _count(n: int) -> Case:
+    return Case(f"n={n}; shares of the prior below each value", (n,), (np.arange(n) + 0.5) / n)
+
+
+values_of_a_grid = Exercise(
+    name="values_of_a_grid",
+    chapter="05",
+    kind="mend",
+    title="A grid that shows what will be sampled",
+    cases=lambda: [_count(5), _count(8)],
+    # Judged by the share of the prior below each value, so that the check does not hold the answer.
+    measure=lambda answer, n: norm.cdf(_numbers(answer(n))),
+    mistakes=(
+        Mistake(
+            lambda n: norm.cdf(np.linspace(-1, 1, n)),
+            "From -1 to 1 lie two thirds of the prior, and at equal steps they are not equal shares.",
+            untouched=True,
+        ),
+        Mistake(
+            lambda n: norm.cdf(np.linspace(-3, 3, n)),
+            "Wider, but at equal steps: most of the prior falls between a few values in the middle.",
+        ),
+        Mistake(
+            lambda n: norm.cdf(np.linspace(-2, 2, n)),
+            "Still equal steps. Equal shares of the prior are narrow in the middle and wide outside.",
+        ),
+        Mistake(
+            lambda n: np.linspace(0, 1, n),
+            "The first and the last value lie at infinity; take the middle of each share.",
+        ),
+        Mistake(
+            lambda n: norm.cdf((np.arange(n) + 0.5) / n),
+            "Those are the shares themselves; the quantile function turns each into a value of z.",
+        ),
+        Mistake(
+            lambda n: np.arange(1, n + 1) / (n + 1),
+            "These values cut the prior into n + 1 shares; asked for are the middles of n.",
+        ),
+    ),
+    hints=(
+        "Cut the prior into n equal shares. Which share of it lies below the middle of each?",
+        "scipy.stats.norm.ppf is the quantile function.",
+    ),
+)
+
+
+def _numbers(answer: Any) -> Any:
+    from companion.exercises.values import as_values
+
+    return as_values(answer)
+
+
+def _three(answer: Any, model: str) -> list[float]:
+    return [float(score) for score in answer[model]]
+
+
+def _what_follows(answer: Any) -> str:
+    plain, variational = _three(answer, "autoencoder"), _three(answer, "vae")
+    if min(variational) > max(plain):
+        return "yes"
+    return "no" if max(variational) < min(plain) else "cannot tell"
+
+
+clearer_groups = OpenExercise(
+    name="clearer_groups",
+    chapter="05",
+    kind="open",
+    title="Are the groups of a VAE clearer?",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: min(len(_three(answer, "autoencoder")), len(_three(answer, "vae"))) >= 3,
+            "under 'autoencoder' and 'vae', the same score for at least three seeds each",
+            "One seed is one draw: train each model with at least three.",
+        ),
+        Demand(
+            lambda answer: all(
+                -1 <= each <= 1 for model in ("autoencoder", "vae") for each in _three(answer, model)
+            ),
+            "scores between -1 and 1, as class_separation gives them",
+            "Hand in the silhouette or the share that nearest neighbours get right, not a count or a percentage.",
+        ),
+        Demand(
+            lambda answer: answer["claim"] in ("yes", "no", "cannot tell"),
+            "'yes', 'no' or 'cannot tell' under 'claim'",
+            "Answer the question that the title asks with one of the three.",
+        ),
+        Demand(
+            lambda answer: answer["claim"] == _what_follows(answer),
+            "the claim that your numbers allow",
+            "Where the ranges of the two overlap, nobody can tell; where they do not, the order decides.",
+        ),
+        reason_of(),
+    ),
+    hints=("evaluation.class_separation(codes, labels, new_codes, new_labels) gives both scores.",),
+)
+
+EXERCISES = (length_of_a_midpoint, arc_between, values_of_a_grid, clearer_groups)

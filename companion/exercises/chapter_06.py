@@ -1,0 +1,177 @@
+"""The exercises of chapter 06: the price of a code, free bits, and votes for factors."""
+
+from typing import Any
+
+import numpy as np
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+hidden_price = Exercise(
+    name="hidden_price",
+    chapter="06",
+    kind="compute",
+    title="The beta behind a hand-picked constant",
+    cases=the_number(2.048),
+    unit="one number, the beta of a loss that sums over pixels",
+    mistakes=(
+        Mistake(
+            lambda: 0.48828, "That is the price of a nat of pixels in nats of code; beta is its inverse."
+        ),
+        Mistake(lambda: 500.0, "500 weighs a mean. What weighs the sum over pixels?"),
+        Mistake(lambda: 1024.0, "That would be right without the factor 500."),
+        Mistake(lambda: 1.568, "The mean ran over the padded image of 32 by 32."),
+    ),
+    hints=(
+        "Divide the whole loss so that the sum over pixels has weight one.",
+        "A mean over D pixels is the sum divided by D.",
+    ),
+)
+
+
+def _groups() -> list[Case]:
+    """Groups in which one coordinate hardly moves for its size, while another moves little but is small altogether."""
+    made = []
+    for seed, (winners, n, scale) in enumerate(
+        [((2, 0, 1, 2), 50, (1.0, 0.1, 5.0)), ((3, 3, 0), 40, (2.0, 0.2, 1.0, 8.0))]
+    ):
+        noise = np.random.default_rng(seed).normal(size=(len(winners), n, len(scale)))
+        for row, winner in enumerate(winners):
+            noise[row, :, winner] *= 0.3
+        groups = (noise * scale).astype("float32")
+        says = f"groups of shape {groups.shape}, spread of shape ({len(scale)},)"
+        made.append(Case(says, (groups, np.array(scale, "float32")), np.array(winners)))
+    return made
+
+
+quietest_unit = Exercise(
+    name="quietest_unit",
+    chapter="06",
+    kind="code",
+    title="Which coordinate keeps still?",
+    cases=_groups,
+    mistakes=(
+        Mistake(
+            lambda g, s: g.var(1).argmin(1),
+            "A coordinate that is small altogether always seems to keep still; divide by its spread over the data.",
+        ),
+        Mistake(lambda g, s: (g.var(1) / s**2).argmax(1), "That is the coordinate that moves most."),
+        Mistake(
+            lambda g, s: (g.var(1) / s).argmin(1),
+            "A variance has the unit of the spread squared; divide by its square.",
+        ),
+        Mistake(
+            lambda g, s: (g.var(0) / s**2).argmin(1),
+            "The variance is taken within each group, over its images.",
+        ),
+        Mistake(
+            lambda g, s: (g.var(1) / s**2).min(1),
+            "That is its variance; the question is which coordinate it is.",
+        ),
+    ),
+    hints=(
+        "One variance for each group and coordinate first.",
+        "Then make the coordinates comparable, and take argmin.",
+    ),
+)
+
+
+def _kl_of_units() -> list[Case]:
+    from companion.objectives import free_bits
+
+    made = []
+    for seed, (n, d, least) in enumerate([(4, 3, 0.5), (6, 2, 1.0)]):
+        rng = np.random.default_rng(seed)
+        kl = (rng.gamma(1.0, size=(n, d)) * np.linspace(0.1, 2.0, d)).astype("float32")
+        made.append(
+            Case(f"kl_per_unit of shape {(n, d)}, least={least}", (kl, least), free_bits(kl, least).numpy())
+        )
+    return made
+
+
+free_of_charge = Exercise(
+    name="free_of_charge",
+    chapter="06",
+    kind="mend",
+    title="Free bits for every unit",
+    cases=_kl_of_units,
+    mistakes=(
+        Mistake(
+            lambda kl, least: np.maximum(least, kl.mean(0).sum()),
+            "One allowance for all units together: a busy unit uses it up, and a silent one gets none.",
+            untouched=True,
+        ),
+        Mistake(
+            lambda kl, least: np.maximum(least, kl).sum(1).mean(),
+            "The maximum was taken for each image; take the mean over the batch first.",
+        ),
+        Mistake(
+            lambda kl, least: np.maximum(kl.mean(0) - least, 0).sum(),
+            "That subtracts the allowance; free bits clamp the KL from below instead.",
+        ),
+        Mistake(
+            lambda kl, least: np.maximum(kl.shape[1] * least, kl.mean(0).sum()),
+            "A larger allowance for all together is still one that a busy unit uses up.",
+        ),
+        Mistake(
+            lambda kl, least: np.minimum(least, kl.mean(0)).sum(),
+            "That caps what a unit may cost; free bits set the least.",
+        ),
+    ),
+    hints=(
+        "In which order do mean, maximum and sum come?",
+        "Mean over the batch, maximum for each unit, sum over units.",
+    ),
+)
+
+
+def _points(answer: Any) -> list[tuple[float, float, float]]:
+    """Price, rate and distortion of each model, by rising price."""
+    return sorted((float(beta), float(rate), float(cost)) for beta, (rate, cost) in answer["models"].items())
+
+
+price_curve = OpenExercise(
+    name="price_curve",
+    chapter="06",
+    kind="open",
+    title="A curve of your own",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: len(_points(answer)) >= 3,
+            "at least three prices under 'models', such as {1: (rate, distortion), 2: ..., 8: ...}",
+            "Three points are the least that show a bend.",
+        ),
+        Demand(
+            lambda answer: all(cost > 1.0 for _, _, cost in _points(answer)),
+            "distortions in nats per image, dozens on the shapes and hundreds on the digits",
+            "A distortion below 1 looks like a mean over pixels, and then the price is another one as well.",
+        ),
+        Demand(
+            lambda answer: _rises([-rate for _, rate, _ in _points(answer)]),
+            "a rate that falls as the price rises",
+            "A dearer code should be a shorter one: are rate and distortion in this order, from fully trained models?",
+        ),
+        Demand(
+            lambda answer: _rises([cost for _, _, cost in _points(answer)]),
+            "a distortion that rises with the price",
+            "Less code must cost pixels; measure both on the same test images.",
+        ),
+        reason_of(),
+    ),
+    hints=("elbo_terms gives both: kl is the rate, minus log_likelihood the distortion.",),
+)
+
+
+def _rises(values: list[float]) -> bool:
+    return bool((np.diff(values) > -0.1).all())
+
+
+EXERCISES = (hidden_price, quietest_unit, free_of_charge, price_curve)

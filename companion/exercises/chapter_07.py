@@ -1,0 +1,191 @@
+"""The exercises of chapter 07: labels in the prior, in the bound and in the decoder."""
+
+from typing import Any
+
+import numpy as np
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+cost_under_a_learned_prior = Exercise(
+    name="cost_under_a_learned_prior",
+    chapter="07",
+    kind="compute",
+    title="A code where its label expects it",
+    cases=the_number(0.318147),
+    unit="one number, in nats",
+    mistakes=(
+        Mistake(
+            lambda: 0.818147,
+            "That is the KL to the standard normal; the prior of this label has a mean of its own.",
+        ),
+        Mistake(lambda: 0.806853, "That is the KL of the prior to the posterior; the expectation is over q."),
+        Mistake(lambda: 0.636294, "The factor of one half is missing."),
+        Mistake(lambda: 0.096574, "0.5 is a standard deviation; square it for the variance."),
+    ),
+    hints=("Equal means cost nothing; only the widths differ.", "One half of (variance - 1 - log variance)."),
+)
+
+
+def _bounds() -> list[Case]:
+    """The answer is chosen first and the bounds follow from it, so that what is right needs no formula here."""
+    made = []
+    for seed, (n, classes) in enumerate([(2, 3), (4, 2)]):
+        rng = np.random.default_rng(seed)
+        posterior = rng.dirichlet(np.ones(classes), size=n)
+        prior = np.arange(1.0, classes + 1) / np.arange(1.0, classes + 1).sum()
+        bounds = np.log(posterior) - np.log(prior) - 1000.0 - 50.0 * rng.uniform(size=(n, 1))
+        made.append(
+            Case(
+                f"bounds of shape {(n, classes)}, near -1000, prior={prior.round(3).tolist()}",
+                (bounds, prior),
+                posterior,
+            )
+        )
+    return made
+
+
+def _shares(scores: Any, axis: int = 1) -> Any:
+    weights = np.exp(scores - scores.max(axis, keepdims=True))
+    return weights / weights.sum(axis, keepdims=True)
+
+
+label_from_bounds = Exercise(
+    name="label_from_bounds",
+    chapter="07",
+    kind="code",
+    title="Read the label off a generative model",
+    cases=_bounds,
+    mistakes=(
+        Mistake(
+            lambda b, p: _shares(b), "The prior of the labels is missing: Bayes' rule multiplies by p(y)."
+        ),
+        Mistake(
+            lambda b, p: _shares(b + p),
+            "The bounds are logarithms, so the prior joins them as its logarithm.",
+        ),
+        Mistake(
+            lambda b, p: _shares(b + np.log(p), axis=0),
+            "The shares were taken over images; those of one image add up to one over labels.",
+        ),
+        Mistake(
+            lambda b, p: _shares(-b + np.log(p)), "The sign: the larger the bound, the likelier the label."
+        ),
+        Mistake(
+            lambda b, p: b + np.log(p),
+            "Those are logarithms without normalisation; take exp and divide by the sum.",
+        ),
+        Mistake(lambda b, p: _shares(b) * p, "Multiply by the prior before you normalise, not after."),
+    ),
+    hints=(
+        "Bayes' rule: p(y|x) is proportional to p(x|y) p(y).",
+        "Subtract each row's maximum before you take exp.",
+    ),
+)
+
+
+class LinearModel:
+    """Stands for a conditional VAE whose networks are so simple that codes can be followed by hand."""
+
+    def encode(self, pair: Any) -> Any:
+        """Mean, log variance and a draw of the code of images and their labels."""
+        image, label = (np.asarray(part, "float64") for part in pair)
+        z_mean = image - 10.0 * label[:, None]
+        return z_mean, np.zeros_like(z_mean), z_mean + 0.5
+
+    def decode(self, z: Any, label: Any) -> Any:
+        """Pictures from codes and labels."""
+        return 2.0 * np.asarray(z, "float64") + 7.0 * np.asarray(label)[:, None]
+
+
+def _redrawn(code_of: Any) -> Any:
+    """What an answer gives that encodes, keeps something of the code, and decodes."""
+
+    def redraw(image: Any, label: Any, new_label: Any) -> Any:
+        return code_of(LinearModel(), image, label, new_label)
+
+    return redraw
+
+
+def _hands() -> list[Case]:
+    image = np.random.default_rng(0).uniform(size=(3, 4)).round(2)
+    label, new_label = np.array([1, 2, 3]), np.array([4, 4, 0])
+    right = 2.0 * image + np.array([8.0, -12.0, -60.0])[:, None]
+    return [Case("three images with labels 1, 2, 3 as 4, 4, 0", (image, label, new_label), right)]
+
+
+same_hand = Exercise(
+    name="same_hand",
+    chapter="07",
+    kind="mend",
+    title="The same hand, another digit",
+    cases=_hands,
+    measure=lambda answer, *arguments: answer(LinearModel(), *arguments),
+    mistakes=(
+        Mistake(
+            _redrawn(lambda model, x, y, new: model.decode(model.encode((x, new))[0], new)),
+            "The image was encoded under a label that is not its own, so the code has to explain the difference.",
+            untouched=True,
+        ),
+        Mistake(
+            _redrawn(lambda model, x, y, new: model.decode(model.encode((x, y))[0], y)),
+            "Both networks got the old label: that is a reconstruction.",
+        ),
+        Mistake(
+            _redrawn(lambda model, x, y, new: model.decode(model.encode((x, new))[0], y)),
+            "The labels have changed places: the image's own belongs to the encoder.",
+        ),
+        Mistake(
+            _redrawn(lambda model, x, y, new: model.decode(model.encode((x, y))[2], new)),
+            "A draw adds noise to the style; keep the mean of the code.",
+        ),
+    ),
+    hints=(
+        "Which label describes the image that is encoded?",
+        "Encoder: the image's own label. Decoder: the new one.",
+    ),
+)
+
+asked_and_got = OpenExercise(
+    name="asked_and_got",
+    chapter="07",
+    kind="open",
+    title="How often comes what was asked for?",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: int(answer["pictures"]) >= 200,
+            "at least 200 'pictures'",
+            "A rate of few pictures is mostly chance; generate more.",
+        ),
+        Demand(
+            lambda answer: 0 <= float(answer["agreed"]) <= 1 and 0 < float(answer["judge"]) <= 1,
+            "under 'agreed' the share judged as asked, under 'judge' the judge's accuracy on real test images",
+            "Both are shares between 0 and 1. A verdict is worth what its judge is worth on real images.",
+        ),
+        Demand(
+            lambda answer: (
+                abs(float(answer["stderr"]) - _standard_error(answer)) < 1e-3 + 0.05 * _standard_error(answer)
+            ),
+            "under 'stderr', the standard error of that share",
+            "The standard error of a share p of n pictures is sqrt(p (1 - p) / n).",
+        ),
+        reason_of(),
+    ),
+    hints=("judge.agreement(judge, model.generate(labels), labels) gives the share.",),
+)
+
+
+def _standard_error(answer: Any) -> float:
+    share = float(answer["agreed"])
+    return float(np.sqrt(share * (1 - share) / int(answer["pictures"])))
+
+
+EXERCISES = (cost_under_a_learned_prior, label_from_bounds, same_hand, asked_and_got)

@@ -1,0 +1,205 @@
+"""The exercises of chapter 08: two sources of one code, the cost of a lower layer, and layers that meet."""
+
+from typing import Any
+
+import numpy as np
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+merged_mean = Exercise(
+    name="merged_mean",
+    chapter="08",
+    kind="compute",
+    title="Two opinions of one coordinate",
+    cases=the_number(1.6),
+    unit="one number, the mean of the merged normal",
+    mistakes=(
+        Mistake(lambda: 1.0, "That is the plain mean; the surer of the two counts for more."),
+        Mistake(lambda: 0.4, "The weights are the wrong way round: a large variance counts for little."),
+        Mistake(
+            lambda: 1.333333, "The weights are one over the variance, not one over the standard deviation."
+        ),
+        Mistake(lambda: 2.0, "The prior counts as well, if only a little."),
+        Mistake(lambda: 0.8, "That is the merged variance."),
+    ),
+    hints=(
+        "Precision is one over variance, and precisions add up.",
+        "Each mean weighs as much as its precision.",
+    ),
+)
+
+
+def _drawn_layers() -> list[Case]:
+    from companion.distributions import DiagonalNormal
+
+    made = []
+    for seed, (n, d) in enumerate([(3, 2), (2, 4)]):
+        z, qm, qv, pm, pv = np.random.default_rng(seed).normal(size=(5, n, d)).astype("float32")
+        right = DiagonalNormal(qm, qv).log_prob(z) - DiagonalNormal(pm, pv).log_prob(z)
+        made.append(Case(f"five arrays of shape {(n, d)}", (z, qm, qv, pm, pv), right.numpy()))
+    return made
+
+
+def _squared(z: Any, mean: Any, log_var: Any) -> Any:
+    return (z - mean) ** 2 / np.exp(log_var) / 2
+
+
+def _closed_form(z: Any, qm: Any, qv: Any, pm: Any, pv: Any) -> Any:
+    return (_squared(qm, pm, pv) + (np.exp(qv - pv) - 1 + pv - qv) / 2).sum(1)
+
+
+def _ratio(z: Any, qm: Any, qv: Any, pm: Any, pv: Any) -> Any:
+    return _squared(z, pm, pv) - _squared(z, qm, qv) + (pv - qv) / 2
+
+
+cost_of_the_draw = Exercise(
+    name="cost_of_the_draw",
+    chapter="08",
+    kind="code",
+    title="What layer 1 costs at the draw",
+    cases=_drawn_layers,
+    mistakes=(
+        Mistake(
+            _closed_form,
+            "That is the closed form, which forgets which z1 was drawn; evaluate both densities at the draw.",
+        ),
+        Mistake(lambda *a: -_ratio(*a).sum(1), "The sign: a cost is log q minus log p."),
+        Mistake(
+            lambda *a: _ratio(*a).mean(1),
+            "That is the mean over coordinates; log densities of coordinates add up.",
+        ),
+        Mistake(
+            lambda z, qm, qv, pm, pv: (_squared(z, pm, pv) - _squared(z, qm, qv)).sum(1),
+            "The widths are missing: each density has a factor 1 / sigma.",
+        ),
+        Mistake(
+            lambda z, qm, qv, pm, pv: _ratio(z, qm, qv, 0 * pm, 0 * pv).sum(1),
+            "The prior of layer 1 is p(z1 | z2), not the standard normal.",
+        ),
+        Mistake(
+            lambda z, qm, qv, pm, pv: _ratio(z, qm, 2 * qv, pm, 2 * pv).sum(1),
+            "The arguments are log variances; there they were read as log standard deviations.",
+        ),
+    ),
+    hints=(
+        "Write the log density of a normal at z1 twice, and subtract.",
+        "The constants with pi cancel; the log variances do not.",
+    ),
+)
+
+Moments = tuple[Any, Any]
+
+
+class LinearNetworks:
+    """Stands for a two-layer model: every network is a line, so that codes can be followed by hand."""
+
+    def q_z1(self, x: Any) -> Moments:
+        """Mean and log variance of q(z1 | x)."""
+        return 2.0 * x, np.full(x.shape, np.log(0.25))
+
+    def q_z2(self, z1: Any) -> Moments:
+        """Mean and log variance of q(z2 | z1)."""
+        return 0.5 * z1, np.zeros(z1.shape)
+
+    def p_z1(self, z2: Any) -> Moments:
+        """Mean and log variance of p(z1 | z2)."""
+        return -1.0 * z2, np.full(z2.shape, np.log(4.0))
+
+    def p_x(self, z1: Any) -> Any:
+        """What the decoder makes of z1."""
+        return 3.0 * z1 + 1.0
+
+
+def _followed(z1_of: Any) -> Any:
+    """What the decoder gives if it is shown ``z1_of`` the encoder's z1 and of z2."""
+
+    def pictures(x: Any, noise_1: Any, noise_2: Any) -> Any:
+        z1 = 2.0 * x + 0.5 * noise_1
+        return LinearNetworks().p_x(z1_of(x, z1, 0.5 * z1 + noise_2, noise_1))
+
+    return pictures
+
+
+def _images_and_noise() -> list[Case]:
+    x, noise_1, noise_2 = np.random.default_rng(0).normal(size=(3, 4, 2)).round(2)
+    return [
+        Case(
+            "linear networks, x and two noises of shape (4, 2)",
+            (x, noise_1, noise_2),
+            6.0 * x + 1.5 * noise_1 + 1.0,
+        )
+    ]
+
+
+layers_that_meet = Exercise(
+    name="layers_that_meet",
+    chapter="08",
+    kind="mend",
+    title="Two layers that never meet",
+    cases=_images_and_noise,
+    measure=lambda answer, *arguments: answer(LinearNetworks(), *arguments),
+    mistakes=(
+        Mistake(
+            _followed(lambda x, z1, z2, e: -z2 + 2.0 * e),
+            "The decoder saw a z1 of its own, drawn from p(z1 | z2); no pixel ever reaches q(z1 | x).",
+            untouched=True,
+        ),
+        Mistake(
+            _followed(lambda x, z1, z2, e: -z2),
+            "The decoder saw the mean of p(z1 | z2), still not what the encoder drew.",
+        ),
+        Mistake(
+            _followed(lambda x, z1, z2, e: 2.0 * x),
+            "The decoder saw the mean of q(z1 | x); the bound is about the draw.",
+        ),
+        Mistake(_followed(lambda x, z1, z2, e: z2), "The decoder saw z2; the pixels hang on z1 alone."),
+    ),
+    hints=(
+        "Which variable do q(z1 | x) and p(x | z1) share?",
+        "p(z1 | z2) enters the loss, not the reconstruction.",
+    ),
+)
+
+use_of_the_top = OpenExercise(
+    name="use_of_the_top",
+    chapter="08",
+    kind="open",
+    title="Is your top layer in use?",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: (
+                min(float(answer[name]) for name in ("reconstruction", "kl_1", "kl_2", "neg_elbo")) > -1e-3
+            ),
+            "'reconstruction', 'kl_1', 'kl_2' and 'neg_elbo', test means in nats per image",
+            "All four are costs; evaluate reports them, or elbo_terms with the sign of the likelihood turned.",
+        ),
+        Demand(
+            lambda answer: abs(_sum_of_terms(answer) - float(answer["neg_elbo"])) < 1.0,
+            "terms that add up to the negative ELBO, within a nat",
+            "The three terms do not add up: are they from one model, one set of images, and without weights?",
+        ),
+        Demand(
+            lambda answer: answer["in_use"] == ("yes" if float(answer["kl_2"]) > 0.5 else "no"),
+            "under 'in_use', 'yes' where layer 2 carries more than half a nat, else 'no'",
+            "Half a nat tells one image from hardly two kinds; compare kl_2 with it.",
+        ),
+        reason_of(),
+    ),
+    hints=("Change one thing: free_bits, warm_up_steps, latent_dims or inference.",),
+)
+
+
+def _sum_of_terms(answer: Any) -> float:
+    return float(answer["reconstruction"]) + float(answer["kl_1"]) + float(answer["kl_2"])
+
+
+EXERCISES = (merged_mean, cost_of_the_draw, layers_that_meet, use_of_the_top)

@@ -1,0 +1,264 @@
+"""The exercises of chapter 10: bounds from many draws, their gradients, and images kept apart."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from companion.exercises.exercise import (
+    Case,
+    Demand,
+    Exercise,
+    Mistake,
+    OpenExercise,
+    reason_of,
+    the_number,
+)
+
+bound_of_three = Exercise(
+    name="bound_of_three",
+    chapter="10",
+    kind="compute",
+    title="Three draws, one bound",
+    cases=the_number(-104.74963),
+    unit="one number, in nats",
+    rtol=1e-4,
+    mistakes=(
+        Mistake(
+            lambda: -105.33333,
+            "That is the mean of the logarithms, the ELBO; the bound is the logarithm of the mean.",
+        ),
+        Mistake(
+            lambda: -103.65102,
+            "That is the logarithm of the sum; the mean divides by three, which is log 3 in nats.",
+        ),
+        Mistake(
+            lambda: -104.0,
+            "That is the largest of the three, which the bound approaches when one draw has all the weight.",
+        ),
+        Mistake(lambda: -104.36485, "That is a weighted mean of the logarithms, which bounds nothing."),
+        Mistake(lambda: -106.06, "The weights are logarithms; their exponentials are averaged."),
+    ),
+    hints=(
+        "Take -104 out of the sum before you take exp.",
+        "The logarithm of (exp(-1) + 1 + exp(-3)) / 3 is what is left.",
+    ),
+)
+
+
+def _weights_of_draws() -> list[Case]:
+    from companion.objectives import log_mean_exp
+
+    made = []
+    for seed, (k, n, level) in enumerate([(4, 3, 0.0), (3, 2, -800.0)]):
+        log_weights = (level + 3 * np.random.default_rng(seed).normal(size=(k, n))).astype("float32")
+        right = np.stack([log_mean_exp(log_weights[: j + 1]).numpy() for j in range(k)])
+        made.append(Case(f"log_weights of shape {(k, n)}, near {level:g}", (log_weights,), right))
+    return made
+
+
+def _running_sum(w: Any) -> Any:
+    return np.logaddexp.accumulate(w.astype("float64"), axis=0)
+
+
+def _counts(w: Any) -> Any:
+    return np.arange(1, len(w) + 1)[:, None]
+
+
+def _softmax(w: Any, axis: int = 0) -> Any:
+    shares = np.exp(w - w.max(axis, keepdims=True))
+    return shares / shares.sum(axis, keepdims=True)
+
+
+iwae_bound = Exercise(
+    name="iwae_bound",
+    chapter="10",
+    kind="code",
+    title="All bounds from one set of draws",
+    cases=_weights_of_draws,
+    mistakes=(
+        Mistake(
+            _running_sum,
+            "The logarithm of the count is missing: a mean of j weights is their sum divided by j.",
+        ),
+        Mistake(
+            lambda w: _running_sum(w) - np.log(len(w)),
+            "Each row has a count of its own: the j-th bound divides by j, not by k.",
+        ),
+        Mistake(
+            lambda w: np.cumsum(w, 0) / _counts(w),
+            "Those are means of logarithms, which stay at the ELBO however many draws there are.",
+        ),
+        Mistake(
+            lambda w: _running_sum(w.T).T - np.log(np.arange(1, w.shape[1] + 1)),
+            "The mean ran over images; the draws of one image lie along the first axis.",
+        ),
+        Mistake(
+            lambda w: np.stack([(_softmax(w[:j]) * w[:j]).sum(0) for j in range(1, len(w) + 1)]),
+            "A mean of log weights, weighted by the weights, lies above the bound and bounds nothing.",
+        ),
+        Mistake(
+            lambda w: _running_sum(w)[-1] - np.log(len(w)),
+            "That is the last bound alone; return one row for each number of draws.",
+        ),
+    ),
+    hints=(
+        "Row j is the bound with the first j draws.",
+        "Subtract each image's largest log weight before exp, and add it again after log.",
+    ),
+)
+
+
+def _weights_alone() -> list[Case]:
+    import tensorflow  # noqa: F401  # before the clock of the check starts
+
+    made = []
+    for seed, (k, n) in enumerate([(3, 2), (5, 3)]):
+        w = np.random.default_rng(seed).normal(size=(k, n)).astype("float32")
+        made.append(
+            Case(f"log_weights of shape {(k, n)}; the gradient of the sum over images", (w,), _softmax(w))
+        )
+    return made
+
+
+def _gradient(answer: Any, log_weights: Any) -> Any:
+    import tensorflow as tf
+
+    watched = tf.constant(log_weights)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        total = tf.reduce_sum(answer(watched))
+    gradient = tape.gradient(total, watched)
+    return np.zeros(log_weights.shape) if gradient is None else gradient
+
+
+def _leaking(w: Any) -> Any:
+    """The gradient of the shares themselves, times the log weights."""
+    shares = _softmax(w)
+    return shares * (w - (shares * w).sum(0))
+
+
+shares_held_fixed = Exercise(
+    name="shares_held_fixed",
+    chapter="10",
+    kind="mend",
+    title="Shares that must not learn",
+    cases=_weights_alone,
+    measure=_gradient,
+    seconds=30.0,  # the first call of a tensor library takes its time
+    mistakes=(
+        Mistake(
+            lambda w: _softmax(w) + _leaking(w),
+            "The shares depend on the weights and were differentiated, too; hide them with stop_gradient.",
+            untouched=True,
+        ),
+        Mistake(_leaking, "The wrong factor was hidden: the log weights learn, the shares do not."),
+        Mistake(
+            lambda w: np.full(w.shape, 1 / len(w)),
+            "That is the gradient of the ELBO: every draw counts the same.",
+        ),
+        Mistake(lambda w: np.zeros(w.shape), "No gradient is left; only the shares are to be hidden."),
+        Mistake(
+            lambda w: _softmax(w, 1),
+            "The shares were taken over images; those of one image add up to one over its draws.",
+        ),
+    ),
+    hints=(
+        "Differentiate the product by hand: which of its two parts should be there?",
+        "keras.ops.stop_gradient(shares).",
+    ),
+)
+
+
+def _flat_weights() -> list[Case]:
+    from companion.objectives import log_mean_exp
+
+    made = []
+    for seed, (n, k) in enumerate([(3, 4), (4, 2)]):
+        # Images differ far more than the draws of one of them, as they do in a data set.
+        rng = np.random.default_rng(seed)
+        table = (-100 + 20 * rng.normal(size=(n, 1)) + rng.normal(size=(n, k))).astype("float32")
+        made.append(
+            Case(
+                f"{n} images with k={k} draws each, one after the other",
+                (table.ravel(), k),
+                log_mean_exp(table.T).numpy(),
+            )
+        )
+    return made
+
+
+def _mean_weight(table: Any, axis: int) -> Any:
+    return np.logaddexp.reduce(table.astype("float64"), axis=axis) - np.log(table.shape[axis])
+
+
+images_kept_apart = Exercise(
+    name="images_kept_apart",
+    chapter="10",
+    kind="mend",
+    title="Other people's draws",
+    cases=_flat_weights,
+    mistakes=(
+        Mistake(
+            lambda w, k: _mean_weight(w.reshape(k, -1), 0),
+            "Draws of different images stand in one mean: neighbours in the array belong to one image.",
+            untouched=True,
+        ),
+        Mistake(
+            lambda w, k: _mean_weight(w.reshape(-1, k), 0),
+            "The table is right, and the mean runs over its images.",
+        ),
+        Mistake(
+            lambda w, k: w.reshape(-1, k).mean(1),
+            "Images are apart now, but that is a mean of logarithms, the ELBO.",
+        ),
+        Mistake(
+            lambda w, k: np.logaddexp.reduce(w.reshape(-1, k).astype("float64"), axis=1),
+            "The logarithm of k is missing: it is a mean, not a sum.",
+        ),
+        Mistake(lambda w, k: _mean_weight(w, 0), "All draws of all images stand in one mean."),
+    ),
+    hints=(
+        "Write the numbers 0 to 11 into the array and reshape it both ways.",
+        "The last axis of a reshape runs fastest.",
+    ),
+)
+
+
+def _sizes(answer: Any) -> list[tuple[int, float]]:
+    return sorted((int(k), float(size)) for k, size in answer["worth"].items())
+
+
+worth_of_draws = OpenExercise(
+    name="worth_of_draws",
+    chapter="10",
+    kind="open",
+    title="What are your draws worth?",
+    cases=list,
+    demands=(
+        Demand(
+            lambda answer: len(_sizes(answer)) >= 3,
+            "mean effective sample sizes for at least three k under 'worth', such as {5: ..., 50: ..., 500: ...}",
+            "Call effective_sample_size(model.log_weights(images, k)) for several k.",
+        ),
+        Demand(
+            lambda answer: all(1 <= size <= k for k, size in _sizes(answer)),
+            "sizes between 1 and k",
+            "k draws are worth at least one and at most k: were shares squared and added up, and one divided by that?",
+        ),
+        Demand(
+            lambda answer: all(b >= 0.9 * a for (_, a), (_, b) in _neighbours(answer)),
+            "a worth that does not shrink as k grows",
+            "More draws are not worth less: take the same images and model for every k.",
+        ),
+        reason_of(),
+    ),
+    hints=("Use a trained model of yours, and the same test images for each k.",),
+)
+
+
+def _neighbours(answer: Any) -> Any:
+    return pairwise(_sizes(answer))
+
+
+EXERCISES = (bound_of_three, iwae_bound, shares_held_fixed, images_kept_apart, worth_of_draws)

@@ -1,0 +1,33 @@
+"""The command ``python -m companion grade``; what it does is in :mod:`companion.exercises.grading`."""
+
+import argparse
+from collections import Counter
+from typing import Any
+
+
+def add_to(commands: Any) -> argparse.ArgumentParser:
+    """Add the command to the command line's ``commands`` and return its parser."""
+    grade = commands.add_parser(
+        "grade", help="run the checks of submitted notebooks and write a table", allow_abbrev=False
+    )
+    grade.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="a chapter as a learner handed it in")
+    grade.add_argument("--table", default="grades.csv", metavar="FILE", help="default: grades.csv")
+    grade.add_argument("--seconds", type=float, default=600.0, help="limit for each notebook (default: 600)")
+    grade.add_argument("--megabytes", type=int, default=4096, help="limit for each notebook (default: 4096)")
+    grade.add_argument(
+        "--whole", action="store_true", help="run all cells, not only imports and the section Exercises"
+    )
+    grade.set_defaults(options=grade.options)
+    return grade
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Grade, write the table and say in one line what is in it."""
+    from companion.exercises.grading import grade
+
+    limits = {"seconds": arguments.seconds, "megabytes": arguments.megabytes, "whole": arguments.whole}
+    rows = grade(arguments.notebooks, arguments.table, **limits)
+    results = Counter(row["result"] for row in rows)
+    counted = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+    print(f"{arguments.table}: {len(rows)} rows from {len(arguments.notebooks)} notebooks: {counted}.")
+    return 0

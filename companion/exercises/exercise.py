@@ -1,0 +1,242 @@
+"""An exercise: what it asks, how an answer is judged, and which hint fits which mistake."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from companion.errors import BadInput
+from companion.exercises import values
+from companion.exercises.faults import what_stopped
+from companion.exercises.time_limit import Stopped, TookTooLong, call_within
+from companion.exercises.verdict import Verdict, failed, not_tried, passed
+
+KINDS = {"compute": "compute", "code": "code", "mend": "break and mend", "open": "open"}
+SECONDS = 10.0
+NOTHING = (None, ...)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input of a check: its description, the arguments, and what a right answer gives."""
+
+    says: str
+    arguments: tuple[Any, ...]
+    expected: Any
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A typical wrong answer: what it gives on the arguments of a case, and the hint that belongs to it.
+
+    ``untouched`` marks what the notebook itself hands out in an exercise to mend.
+    """
+
+    gives: Callable[..., Any]
+    hint: str
+    untouched: bool = False
+
+
+def call(answer: Any, *arguments: Any) -> Any:
+    """What is judged, unless an exercise says otherwise: the value of the learner's function."""
+    return answer(*arguments)
+
+
+def the_number(value: float) -> Callable[[], list[Case]]:
+    """The cases of an exercise to compute: no input, one number."""
+    return lambda: [Case("", (), value)]
+
+
+@dataclass
+class Exercise:
+    """One exercise of a chapter.
+
+    ``cases`` makes the inputs and what is expected of them; ``measure`` says what is compared, by default the value of
+    the learner's function; ``unit`` describes the number that an exercise to compute asks for, so that a wrong answer
+    is not told the right one. An answer that fails is compared with every one of ``mistakes`` on the same inputs.
+    """
+
+    name: str
+    chapter: str
+    kind: str
+    title: str
+    cases: Callable[[], list[Case]]
+    mistakes: tuple[Mistake, ...] = ()
+    hints: tuple[str, ...] = ()
+    measure: Callable[..., Any] = call
+    unit: str = ""
+    rtol: float = values.RTOL
+    seconds: float = SECONDS
+    attempts: int = field(default=0, init=False)
+    passed: bool = field(default=False, init=False)
+    hints_given: int = field(default=0, init=False)
+    last_answer: str = field(default="", init=False)
+
+    def check(self, answer: Any) -> None:
+        """Judge ``answer`` and print what came of it: passed, or what differs and a hint."""
+        from companion.exercises.progress_bar import show_news
+
+        verdict = self.judge(answer)
+        self.attempts += verdict.is_attempt
+        self.passed = self.passed or verdict.passed
+        self.last_answer = verdict.text
+        print(verdict.text)
+        show_news(self.chapter)
+
+    def judge(self, answer: Any) -> Verdict:
+        """The verdict on ``answer``, without printing or counting it. Raises nothing, whatever the answer does."""
+        if any(answer is nothing for nothing in NOTHING):
+            return not_tried(self.name)
+        if self.kind != "compute" and not callable(answer):
+            given = f"a value of type {type(answer).__name__}"
+            return failed(self.name, "", given, "your function", "Pass the function's name, without ().")
+        cases = self.cases()  # imports what it needs before the clock starts
+        came: list[Any] = []
+        for case in cases:
+            outcome = self._outcome(answer, case)
+            if isinstance(outcome, Verdict):
+                return outcome
+            came.append(outcome)
+        wrong = [
+            i for i, case in enumerate(cases) if not values.close(came[i], _values(case.expected), self.rtol)
+        ]
+        return self._explain(cases, came, wrong[0]) if wrong else passed(self.name)
+
+    def hint(self) -> None:
+        """Print the next hint."""
+        if self.hints_given >= len(self.hints):
+            print(f"{self.name}: no hint is left. After an attempt, {self.name}.solution() shows a solution.")
+            return
+        self.hints_given += 1
+        print(
+            f"{self.name}, hint {self.hints_given} of {len(self.hints)}: {self.hints[self.hints_given - 1]}"
+        )
+
+    def solution(self) -> Any:
+        """The source of a solution, after at least one attempt, where the instructor has left it in the package."""
+        from companion.exercises.solution import solution_of
+
+        return solution_of(self)
+
+    def __repr__(self) -> str:
+        state = "passed" if self.passed else "tried" if self.attempts else "not tried yet"
+        return f"{self.name}: {self.title} ({KINDS[self.kind]}, chapter {self.chapter}; {state})"
+
+    def _outcome(self, answer: Any, case: Case) -> Any:
+        """What ``answer`` gives on ``case``, as arrays; a verdict where it gives nothing that can be compared."""
+        wanted = self._expectation(case)
+        try:
+            came = call_within(self.seconds, lambda: self._measured(answer, case))
+            if any(came is nothing for nothing in NOTHING):
+                return not_tried(self.name)
+            came = values.as_values(came)
+        except NotImplementedError:
+            return not_tried(self.name)
+        except TookTooLong:
+            advice = "Is there a loop that never ends?"
+            return failed(self.name, case.says, f"nothing within {self.seconds:g} s", wanted, advice)
+        except Stopped:
+            return failed(self.name, case.says, "nothing: you stopped it", wanted, "Call the check again.")
+        except BadInput as error:
+            return failed(self.name, case.says, str(error), wanted, "Return numbers in one array.")
+        except BaseException as error:
+            return failed(self.name, case.says, what_stopped(error), wanted, "Run your function by itself.")
+        return came
+
+    def _measured(self, answer: Any, case: Case) -> Any:
+        if self.kind == "compute":
+            return answer() if callable(answer) else answer
+        # Copies, so that an answer that works in place cannot change the next comparison.
+        return self.measure(answer, *(_copied(argument) for argument in case.arguments))
+
+    def _explain(self, cases: list[Case], came: list[Any], first: int) -> Verdict:
+        """The verdict on an answer that is wrong on case ``first``: the hint of the mistake that gives the same."""
+        case, shown = cases[first], values.in_words(came[first])
+        told = case.says, shown, self._expectation(case)
+        for mistake in self.mistakes:
+            if self._is(mistake, cases, came):
+                return failed(self.name, *told, mistake.hint, is_attempt=not mistake.untouched)
+        expected = _values(case.expected)
+        if not values.same_shape(came[first], expected):
+            hint = f"Return {values.shape_in_words(expected)}; yours is {values.shape_in_words(came[first])}."
+        elif values.holds_nan(came[first]):
+            hint = "There is a NaN or an infinity: look for a logarithm of 0, a division by 0 or an overflow."
+        else:
+            hint = self.hints[0] if self.hints else "Work the first input out by hand."
+        return failed(self.name, *told, hint)
+
+    def _is(self, mistake: Mistake, cases: list[Case], came: list[Any]) -> bool:
+        """Whether the answer is wrong in just this way: on every case it gives what the mistake gives."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            given = [_values(mistake.gives(*map(_copied, case.arguments))) for case in cases]
+        return all(values.close(came[i], given[i], self.rtol) for i in range(len(cases)))
+
+    def _expectation(self, case: Case) -> str:
+        return self.unit if self.kind == "compute" else values.in_words(_values(case.expected))
+
+
+def _values(value: Any) -> Any:
+    return values.as_values(value)
+
+
+def _copied(argument: Any) -> Any:
+    return argument.copy() if hasattr(argument, "copy") else argument
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One thing that an open answer must fulfil: a test, what it asks for in words, and the hint where it fails."""
+
+    holds: Callable[[Any], Any]
+    asks: str
+    hint: str
+
+
+@dataclass
+class OpenExercise(Exercise):
+    """An exercise without one right answer: what can honestly be checked is checked, the rest is for discussion."""
+
+    demands: tuple[Demand, ...] = ()
+
+    def judge(self, answer: Any) -> Verdict:
+        if _is_empty(answer):
+            return not_tried(self.name)
+        came = repr(answer) if len(repr(answer)) < 100 else f"{repr(answer)[:96]} ..."
+        for demand in self.demands:
+            verdict = self._failure_of(demand, answer, came)
+            if verdict is not None:
+                return verdict
+        return passed(self.name, "What can be checked holds; the rest is for discussion.")
+
+    def _failure_of(self, demand: Demand, answer: Any, came: str) -> Verdict | None:
+        try:
+            if call_within(self.seconds, lambda: bool(demand.holds(answer))):
+                return None
+        except TookTooLong:
+            return failed(self.name, "", f"nothing within {self.seconds:g} s", demand.asks, demand.hint)
+        except Stopped:
+            return failed(self.name, "", "nothing: you stopped it", demand.asks, "Call the check again.")
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            pass  # what has another form does not hold
+        except BaseException as error:
+            return failed(self.name, "", what_stopped(error), demand.asks, demand.hint)
+        return failed(self.name, "", came, demand.asks, demand.hint)
+
+
+def _is_empty(answer: Any) -> bool:
+    """Whether an open answer is still the notebook's: nothing, or nothing in any of its places."""
+    if isinstance(answer, Mapping):
+        return all(_is_empty(part) for part in answer.values())
+    if isinstance(answer, tuple | list):
+        return all(_is_empty(part) for part in answer)
+    return any(answer is nothing for nothing in (*NOTHING, ""))
+
+
+def reason_of(words: int = 8) -> Demand:
+    """The demand for a reason, of at least a few words, under the key ``because``."""
+    return Demand(
+        lambda answer: len(str(answer["because"]).split()) >= words,
+        f"a reason of at least {words} words under 'because'",
+        "Say in a sentence what your numbers show and what they do not.",
+    )

@@ -1,0 +1,26 @@
+"""All exercises by name and by chapter."""
+
+from importlib import import_module
+
+from companion.errors import BadInput
+from companion.exercises.exercise import Exercise
+
+CHAPTERS = ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
+_all: dict[str, Exercise] = {}
+
+
+def all_exercises() -> dict[str, Exercise]:
+    """Every exercise by its name, in the order of the chapters."""
+    if not _all:
+        for number in CHAPTERS:
+            module = import_module(f"companion.exercises.chapter_{number}")
+            _all.update({exercise.name: exercise for exercise in module.EXERCISES})
+    return _all
+
+
+def of_chapter(chapter: str) -> list[Exercise]:
+    """The exercises of a chapter, ``"04"``. Raises :class:`~companion.errors.BadInput` where there are none."""
+    found = [exercise for exercise in all_exercises().values() if exercise.chapter == chapter]
+    if not found:
+        raise BadInput(f"chapter={chapter!r}: expected one of {', '.join(CHAPTERS)}; pass such a number.")
+    return found

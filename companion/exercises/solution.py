@@ -1,0 +1,34 @@
+"""Where a solution comes from: the package ``companion.solutions``, which an instructor may keep back."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from companion.exercises.exercise import Exercise
+from companion.listing import Listing, show_source
+
+PACKAGE = "companion.solutions"
+
+
+def solution_of(exercise: Exercise) -> Listing | None:
+    """The listing of the solution; where there is none to show, a line that says why is printed."""
+    if not exercise.attempts:
+        print(
+            f"{exercise.name}: try it first. After one call of check with an answer of your own, ask again."
+        )
+    elif find_spec(PACKAGE) is None:
+        print(f"{exercise.name}: the instructor keeps the solutions; this copy of the book has none.")
+    else:
+        return show_source(solution_function(exercise))
+    return None
+
+
+def solution_function(exercise: Exercise) -> Any:
+    """The function or class that solves ``exercise``, or a function that gives the answer where none is asked for."""
+    return getattr(import_module(f"{PACKAGE}.chapter_{exercise.chapter}"), exercise.name)
+
+
+def solving_answer(exercise: Exercise) -> Any:
+    """What a learner would hand to ``check`` to pass."""
+    found = solution_function(exercise)
+    return found() if exercise.kind in ("compute", "open") else found

@@ -1,0 +1,34 @@
+"""What a check says about an answer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer passed, the lines that say so, the hint among them, and whether it counts as an attempt."""
+
+    passed: bool
+    text: str
+    hint: str = ""
+    is_attempt: bool = True
+
+
+def passed(name: str, remark: str = "") -> Verdict:
+    """The verdict on a right answer."""
+    return Verdict(True, f"{name}: passed. {remark}".rstrip())
+
+
+def not_tried(name: str) -> Verdict:
+    """The verdict on a stub, which is no attempt."""
+    return Verdict(False, f"{name}: nothing to check yet. Put your answer in the place of `...`.", "", False)
+
+
+def failed(name: str, says: str, came: str, expected: str, hint: str, *, is_attempt: bool = True) -> Verdict:
+    """The verdict on a wrong answer: the input, what came, what was expected, and a hint."""
+    rows = {"input": says, "came": came, "expected": expected, "hint": hint}
+    lines = [f"  {row + ':':10}{_on_one_line(text)}" for row, text in rows.items() if text]
+    return Verdict(False, "\n".join([f"{name}: not yet.", *lines]), hint, is_attempt)
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,78 @@
+"""Typical wrong answers to chapter 04, each with words of the hint that belongs to it."""
+
+import numpy as np
+from scipy.stats import norm
+
+
+def _by_integration(q_mean, q_scale, p_mean, p_scale):
+    """KL of two normals, coordinate by coordinate, on a fine grid."""
+    z = np.linspace(-60, 60, 240_001)
+    kl = np.empty(np.shape(q_mean))
+    for i in np.ndindex(kl.shape):
+        log_q, log_p = norm.logpdf(z, q_mean[i], q_scale[i]), norm.logpdf(z, p_mean[i], p_scale[i])
+        kl[i] = np.trapezoid(np.exp(log_q) * (log_q - log_p), z)
+    return kl
+
+
+def reversed_kl(q_mean, q_log_var, p_mean, p_log_var):
+    return _by_integration(p_mean, np.exp(p_log_var / 2), q_mean, np.exp(q_log_var / 2)).sum(-1)
+
+
+def mean_of_coordinates(q_mean, q_log_var, p_mean, p_log_var):
+    return _by_integration(q_mean, np.exp(q_log_var / 2), p_mean, np.exp(p_log_var / 2)).mean(-1)
+
+
+def log_sigma(q_mean, q_log_var, p_mean, p_log_var):
+    return _by_integration(q_mean, np.exp(q_log_var), p_mean, np.exp(p_log_var)).sum(-1)
+
+
+def _terms(images, probabilities, z_mean, z_log_var):
+    pixels = -np.log(np.where(images == 1, probabilities, 1 - probabilities))
+    kl = _by_integration(z_mean, np.exp(z_log_var / 2), 0 * z_mean, np.ones(z_mean.shape))
+    return pixels, kl
+
+
+def two_means(*arguments):
+    pixels, kl = _terms(*arguments)
+    return pixels.mean((1, 2, 3)) + kl.mean(1)
+
+
+def subtracted(*arguments):
+    pixels, kl = _terms(*arguments)
+    return pixels.sum((1, 2, 3)) - kl.sum(1)
+
+
+def one_number(*arguments):
+    pixels, kl = _terms(*arguments)
+    return np.mean(pixels.sum((1, 2, 3)) + kl.sum(1))
+
+
+REASON = "Beyond a hundred draws the bound moves less than its standard error."
+
+WRONG = {
+    "cost_of_a_code": [
+        ((0.5 * (1.25 - 1 - 2 * np.log(0.5)) + 2) / 2, "mean over"),
+        (0.5 * (1.25 - 1 - np.log(0.5)) + 2, "twice the logarithm"),
+        (0.5 * (1 + 0.25 + 4 + 1 - 1 - 2 * np.log(0.5)), "every coordinate"),
+    ],
+    "kl_between": [
+        (reversed_kl, "KL(p || q)"),
+        (mean_of_coordinates, "mean over"),
+        (log_sigma, "log standard"),
+    ],
+    "negative_elbo": [
+        (two_means, "Two means"),
+        (subtracted, "is a cost"),
+        (one_number, "one value for each"),
+    ],
+    "noise_of_a_mean": [
+        (3072 / 2, "the variance"),
+        (np.sqrt(3072), "2 s^2"),
+        (np.sqrt(1024 / 2), "three channels"),
+    ],
+    "how_many_draws": [
+        ({"bounds": {1: 202.6, 10: 200.8, 100: 199.8}, "because": REASON}, "look like losses"),
+        ({"bounds": {1: -202.6, 10: -210.8, 100: -215.8}, "because": REASON}, "bound that falls"),
+        ({"bounds": {1: -0.26, 10: -0.25, 100: -0.25}, "because": REASON}, "mean over pixels"),
+    ],
+}
