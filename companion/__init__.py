@@ -23,6 +23,7 @@ _ROOMS = (
     "errors",
     "evaluation",
     "experiments",
+    "explorers",
     "hierarchical_layers",
     "hierarchical_networks",
     "hierarchical_vae",
