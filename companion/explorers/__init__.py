@@ -10,7 +10,14 @@ from typing import Any
 from companion.explorers.recording import names as recorded_names
 from companion.explorers.widget import explorer
 
-__all__ = ["explorer", "latent_plane", "recorded_names"]
+__all__ = [
+    "elbo",
+    "explorer",
+    "importance_samples",
+    "latent_plane",
+    "recorded_names",
+    "reparameterization",
+]
 
 
 def latent_plane(**start: Any) -> Any:
@@ -20,3 +27,28 @@ def latent_plane(**start: Any) -> Any:
     ``last`` and ``part`` from 0 to 1. Taught in chapter 05.
     """
     return explorer("latent_plane", **start)
+
+
+def reparameterization(**start: Any) -> Any:
+    """Move mu and sigma, and see draws of z follow, each with the gradient that it sends back.
+
+    ``start`` may hold ``mu``, ``sigma`` and ``draw``, which of the kept sets of epsilon is shown. Taught in chapter 03.
+    """
+    return explorer("reparameterization", **start)
+
+
+def elbo(**start: Any) -> Any:
+    """Move q over the exact posterior, and see both terms of the ELBO and the gap to log p(x).
+
+    ``start`` may hold ``mu`` and ``sigma`` of q, and the observation ``x``. Taught in chapter 04.
+    """
+    return explorer("elbo", **start)
+
+
+def importance_samples(**start: Any) -> Any:
+    """Choose k, and see the weights of k draws, their effective sample size and the bound that they give.
+
+    ``start`` may hold ``k``, ``mu`` and ``sigma`` of q, and ``draw``, which of the kept draws are shown. Taught in
+    chapter 10.
+    """
+    return explorer("importance_samples", **start)

@@ -13,23 +13,28 @@ from companion.errors import BadInput, as_array, check_choice
 
 #: How numbers are kept: two bytes each, or one byte each and four a column.
 FORMATS = ("float16", "int8")
+#: From how many numbers on an array is worth the rounding of int8.
+INT8_FROM = 10_000
 _LARGEST = 127  # int8 reaches from -128; without that value the two signs are alike
 
 Entry = dict[str, Any]
 
 
-def pack(arrays: Sequence[Any], kept_as: str = "float16") -> tuple[bytes, list[Entry]]:
+def pack(
+    arrays: Sequence[Any], kept_as: str = "float16", int8_from: int = INT8_FROM
+) -> tuple[bytes, list[Entry]]:
     """Return ``arrays`` as bytes, and for each an entry ``{"shape", "kept_as", "at"}``, ``at`` its first byte.
 
-    ``kept_as="int8"`` rounds each column to 255 steps between its largest value and that value's negative; arrays with
-    one axis, such as biases, are float16 in either case, since a scale a number would save nothing.
+    ``kept_as="int8"`` rounds each column to 255 steps between its largest value and that value's negative. Arrays of
+    fewer than ``int8_from`` numbers, and those with one axis, such as biases, are float16 in either case: there is
+    little to save, and what the first layers round off, the last ones enlarge.
     Raises :class:`~companion.errors.BadInput` for an unknown format, and for numbers that are not finite or too large.
     """
     check_choice("kept_as", kept_as, FORMATS)
     content, entries = b"", []
     for position, given in enumerate(arrays):
         array = _checked(given, position)
-        as_int8 = kept_as == "int8" and array.ndim > 1
+        as_int8 = kept_as == "int8" and array.ndim > 1 and array.size >= int8_from
         entries.append(
             {"shape": list(array.shape), "kept_as": "int8" if as_int8 else "float16", "at": len(content)}
         )
@@ -73,7 +78,7 @@ def _unpacked(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
 def _checked(given: Any, position: int) -> np.ndarray:
     array = as_array(given, f"array {position}").astype("float32")
     largest = float(np.abs(array).max(initial=0.0))
-    if not largest <= np.finfo("float16").max:
+    if not largest <= float(np.finfo("float16").max):
         raise BadInput(
             f"array {position} holds {largest:g} in size: expected finite numbers up to {np.finfo('float16').max:g}; "
             f"train the network again."

@@ -18,7 +18,7 @@ from companion.explorers.recording import Recorded, read
 
 FRONT = Path(__file__).resolve().parent / "front"
 #: The order in which the parts are joined; an explorer of its own comes between the stage and the mount.
-SHARED, LAST = ("numbers.js", "decoders.js", "stage.js"), ("mount.js",)
+SHARED, LAST = ("numbers.js", "decoders.js", "stage.js", "gaussians.js"), ("mount.js",)
 WITHOUT_ANYWIDGET = (
     "This explorer moves in a notebook that has the package anywidget: call `pip install anywidget`, restart the "
     "kernel and run the cell again. In the book it moves without it."

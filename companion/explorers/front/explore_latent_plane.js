@@ -21,7 +21,7 @@ explore.latent_plane = (live, { shown, decoders, state, move }) => {
     const group = drawn("g", { "aria-hidden": "true" });
     const pad = plane(
       { label: `Codes of the ${name}. Arrow keys move the point.`, x: range, y: range, names: ["z1", "z2"],
-        width: 212, height: 212, content: [group, way, mark] },
+        width: 208, height: 208, content: [group, way, mark] },
       () => position(name),
       (z) => move({ mode: "point", z: scaled(z, 1 / unit(name)) }),
     );
@@ -75,8 +75,8 @@ explore.latent_plane = (live, { shown, decoders, state, move }) => {
       way.setAttribute("d", pathOf(ends, to));
       image.draw(decoders[name](z));
       const { label, distance } = nearest(codes, z);
-      return `${name}: z = (${z.map((value) => written(value)).join(", ")}), nearest code a ${label}, ${written(distance)} away`;
+      return `${name}: z = (${z.map((value) => written(value)).join(", ")}), nearest code a ${label}, ${written(distance)} away.`;
     });
-    words.say(`${said.join("; ")}.`);
+    words.say(said.join("\n"));
   };
 };

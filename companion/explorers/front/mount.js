@@ -9,7 +9,7 @@ const STYLE = `
   --explorer-ground: var(--pst-color-surface, var(--jp-layout-color2, Canvas)); }
 .explorer-title { font-weight: 600; margin: 0 0 0.25rem; }
 .explorer-help { margin: 0 0 0.75rem; font-size: 0.9em; }
-.explorer-row { display: flex; flex-wrap: wrap; gap: 0.75rem 1.25rem; align-items: flex-start; margin: 0.5rem 0; }
+.explorer-row { display: flex; flex-wrap: wrap; gap: 0.75rem 0.6rem; align-items: flex-start; margin: 0.5rem 0; }
 .explorer-pair { display: flex; gap: 0.5rem; align-items: flex-start; max-width: 100%; }
 .explorer-column { display: flex; flex-direction: column; gap: 0.4rem; min-width: 0; max-width: 100%; }
 .explorer-caption { font-size: 0.9em; font-weight: 600; }
@@ -25,6 +25,14 @@ const STYLE = `
 .explorer-marker { fill: var(--explorer-accent); stroke: #fff; stroke-width: 2; paint-order: stroke; }
 .explorer-curve { fill: none; stroke: currentcolor; stroke-width: 1.6; }
 .explorer-way { fill: none; stroke: currentcolor; stroke-width: 1.5; stroke-dasharray: 5 3; }
+.explorer-drawing { width: 100%; height: auto; display: block; border: 1px solid var(--explorer-line); }
+.explorer-strong { fill: none; stroke: var(--explorer-accent); stroke-width: 3; }
+.explorer-thread { stroke: var(--explorer-line); stroke-width: 1; }
+.explorer-dot { fill: currentcolor; }
+.explorer-arrow { fill: none; stroke: currentcolor; stroke-width: 1.4; }
+.explorer-stem { stroke: currentcolor; stroke-width: 1.6; }
+.explorer-label { font-size: 12px; fill: currentcolor; stroke: var(--explorer-ground); stroke-width: 3; paint-order: stroke; }
+.explorer-bar-a { fill: #56b4e9; } .explorer-bar-b { fill: #e69f00; } .explorer-bar-c { fill: #cc79a7; }
 .explorer-picture { width: 96px; height: 96px; image-rendering: pixelated; border: 1px solid var(--explorer-line);
   background: #fff; max-width: 100%; }
 .explorer-slider, .explorer-choice { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; }
@@ -34,7 +42,7 @@ const STYLE = `
 .explorer-choice select, .explorer-button { font: inherit; min-height: 28px; padding: 0.1rem 0.6rem; color: inherit;
   background: var(--explorer-ground); border: 1px solid var(--explorer-line); border-radius: 0.25rem; }
 .explorer-button { cursor: pointer; }
-.explorer-readout { margin: 0.5rem 0 0; font-variant-numeric: tabular-nums; min-height: 3em; }
+.explorer-readout { margin: 0.5rem 0 0; white-space: pre-line; font-variant-numeric: tabular-nums; min-height: 3em; }
 .explorer-heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
 .explorer-live { position: relative; }
 @media (max-width: 576px) { .explorer-live { padding: 0.5rem; } .explorer-picture { width: 84px; height: 84px; } }
