@@ -8,15 +8,20 @@ picture. What they show comes from recorded runs; ``python -m companion.explorer
 from typing import Any
 
 from companion.explorers.recording import names as recorded_names
+from companion.explorers.training_control import training_control
 from companion.explorers.widget import explorer
 
 __all__ = [
+    "beta",
+    "codebook",
+    "condition",
     "elbo",
     "explorer",
     "importance_samples",
     "latent_plane",
     "recorded_names",
     "reparameterization",
+    "training_control",
 ]
 
 
@@ -52,3 +57,29 @@ def importance_samples(**start: Any) -> Any:
     chapter 10.
     """
     return explorer("importance_samples", **start)
+
+
+def beta(**start: Any) -> Any:
+    """Slide the price of the code: traversals of one image, and where each model stands on rate and distortion.
+
+    ``start`` may hold ``beta``, one of 1, 2, 4, 8 and 16, and ``image``, which of four test images is shown. Taught in
+    chapter 06.
+    """
+    return explorer("beta", **start)
+
+
+def condition(**start: Any) -> Any:
+    """Pick a label and drag the style: what a conditional VAE decodes, for one label and beside it for all.
+
+    ``start`` may hold ``label`` and the two coordinates ``z``. Taught in chapter 07.
+    """
+    return explorer("condition", **start)
+
+
+def codebook(**start: Any) -> Any:
+    """Paint entries of the codebook on a map of codes, and see the image that they decode to.
+
+    ``start`` may hold ``codes``, 7 rows of 7 entries, and ``brush``, the entry that is painted with. Taught in chapter
+    09.
+    """
+    return explorer("codebook", **start)

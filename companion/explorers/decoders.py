@@ -39,6 +39,7 @@ def steps_of(decoder: Any, arrays: Arrays, *, logits: bool = True) -> list[Step]
     for layer in decoder.layers:
         step = _step_of(layer, decoder, arrays)
         steps += [step | {"shape": _shape(layer)}] if step else []
+    steps[0]["from"] = [int(size) for size in decoder.inputs[0].shape[1:]]
     return [*steps, {"do": "sigmoid", "shape": _shape(decoder)}] if logits else steps
 
 

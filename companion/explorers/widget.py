@@ -82,7 +82,7 @@ def explorer(name: str, **start: Any) -> Any:
     return _widget_class()(recorded, state) if find_spec("anywidget") else Still(recorded, state)
 
 
-def _is_stored() -> bool:
+def is_stored() -> bool:
     """Whether the cell is run to be stored in the book, where a widget's changing numbers would say nothing."""
     return os.environ.get("COMPANION_QUIET") == "1"
 
@@ -109,7 +109,7 @@ def _widget_class() -> Any:
                 "text/html": html_of(self.recorded),
                 "text/plain": f"Explorer: {self.recorded.facts['title']}",
             }
-            bundle = None if _is_stored() else super()._repr_mimebundle_(**kwargs)
+            bundle = None if is_stored() else super()._repr_mimebundle_(**kwargs)
             if bundle is None:
                 return still
             data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

@@ -2,10 +2,16 @@
 says what it shows, asks no other host, and leaves its still picture where nothing can move."""
 
 import hashlib
+import re
 
+import numpy as np
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import norm
 
 from companion.explorers import recording
+from companion.linear_gaussian import LinearGaussian
+from companion.objectives import kl_to_standard_normal
 from tests.book.browser_access import SETTINGS, violations_in_both_schemes
 from tests.book.browser_tools import DESKTOP, PHONE, Watched, gzipped_bytes
 
@@ -21,6 +27,7 @@ SEEN = """live => [
     ...[...live.querySelectorAll('svg, .explorer-readout, .explorer-value')].map(each => each.innerHTML),
 ].join('|')"""
 PICTURES = "live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join()"
+MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
 each_explorer = pytest.mark.parametrize("name", NAMES)
 
 
@@ -198,14 +205,71 @@ def test_pages_without_an_explorer_load_no_front_end(book):
 
 def test_the_latent_plane_shows_what_its_decoders_say(opened):
     _, live = opened("latent_plane")
-    move = "(live, state) => live.parentElement.moveExplorer(state)"
     pictures = []
     for z in ([0, 0], [3, 0], [0, 0]):
-        live.evaluate(move, {"mode": "point", "z": z})
+        live.evaluate(MOVE, {"mode": "point", "z": z})
         pictures.append(live.evaluate(PICTURES))
     assert pictures[0] == pictures[2] != pictures[1]
-    live.evaluate(move, {"mode": "walk", "first": 3, "last": 6, "part": 0})
+    live.evaluate(MOVE, {"mode": "walk", "first": 3, "last": 6, "part": 0})
     facts = recording.read("latent_plane").facts["shown"]
     codes = facts["models"]["VAE"]["codes"][facts["walk"]["images"][3]]
     shown = live.locator(".explorer-readout").inner_text().replace("\N{MINUS SIGN}", "-")
     assert f"VAE: z = ({codes[0]:.2f}, {codes[1]:.2f}), nearest code a 3, 0.00 away" in shown
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text.replace("\N{MINUS SIGN}", "-"))]
+
+
+def said(live, state) -> str:
+    """What the explorer says when it has been moved to ``state``."""
+    live.evaluate(MOVE, state)
+    return live.locator(".explorer-readout").inner_text()
+
+
+def test_the_gradients_shown_are_those_of_the_draws(opened):
+    _, live = opened("reparameterization")
+    noise = np.array(recording.read("reparameterization").facts["shown"]["noise"])
+    for mu, sigma, draw in ((1.0, 0.5, 0), (-2.0, 1.5, 7), (0.5, 0.05, 3)):
+        first, pathwise, score = said(live, {"mu": mu, "sigma": sigma, "draw": draw}).splitlines()
+        z = mu + sigma * noise[draw]
+        assert numbers(first) == [mu, sigma, 2 * mu]
+        assert numbers(pathwise) == pytest.approx([16, np.mean(2 * z), np.std(2 * z)], abs=0.0051)
+        by_score = z**2 * noise[draw] / sigma
+        assert numbers(score) == pytest.approx([by_score.mean(), by_score.std()], abs=0.0051)
+
+
+def test_the_terms_shown_are_those_of_the_package(opened):
+    _, live = opened("elbo")
+    model = recording.read("elbo").facts["shown"]["model"]
+    exact = LinearGaussian([[model["slope"]]], [0.0], model["scale"])
+    for mu, sigma, x in ((-0.5, 0.8, 1.2), (0.9, 0.3, -2.0), (0.0, 1.0, 0.0)):
+        first, second = said(live, {"mu": mu, "sigma": sigma, "x": x}).splitlines()
+        mean, log_var = exact.posterior([[x]])
+        assert numbers(first)[-3:-1] == pytest.approx([mean[0, 0], np.exp(log_var[0] / 2)], abs=0.0051)
+        reconstruction, kl, elbo, log_evidence, gap = numbers(second)
+        assert kl == pytest.approx(float(kl_to_standard_normal([[mu]], [[2 * np.log(sigma)]])[0]), abs=0.0051)
+        assert log_evidence == pytest.approx(exact.log_prob([[x]])[0], abs=0.0051)
+        assert gap == pytest.approx(exact.gap(mu - mean[0, 0], 2 * np.log(sigma) - log_var[0]), abs=0.0051)
+        assert reconstruction - kl == pytest.approx(elbo, abs=0.011)
+    live.get_by_role("button", name="Lay q on the posterior").click()
+    assert numbers(live.locator(".explorer-readout").inner_text())[-1] == 0
+
+
+def test_the_weights_shown_are_those_of_the_draws(opened):
+    _, live = opened("importance_samples")
+    shown = recording.read("importance_samples").facts["shown"]
+    noise, x, model = np.array(shown["noise"]), shown["observation"], shown["model"]
+    for mu, sigma, k, draw in ((0.2, 0.9, 8, 0), (1.5, 0.3, 64, 5), (-1.0, 2.0, 1, 2)):
+        first, second = said(live, {"mu": mu, "sigma": sigma, "k": k, "draw": draw}).splitlines()
+        z = mu + sigma * noise[:, :k]
+        pixels = norm.logpdf(x, model["slope"] * z, model["scale"])
+        logs = pixels + norm.logpdf(z) - norm.logpdf(z, mu, sigma)
+        bounds = logsumexp(logs, axis=1) - np.log(k)
+        shares = np.exp(logs[draw] - logsumexp(logs[draw]))
+        assert numbers(first)[:2] == pytest.approx([k, shares.max()], abs=0.0051)
+        assert numbers(first)[2] == pytest.approx(1 / np.square(shares).sum(), abs=0.051)
+        own, sets, bound, exact, _ = numbers(second)
+        assert [own, bound] == pytest.approx([bounds[draw], bounds.mean()], abs=0.0051)
+        assert sets == len(noise)
+        assert exact == pytest.approx(norm.logpdf(x, 0, np.hypot(model["slope"], model["scale"])), abs=0.0051)

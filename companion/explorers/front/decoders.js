@@ -106,6 +106,6 @@ function makeStep(step, arrays, inputShape) {
 
 /* A function from a code, and a condition where the decoder has one, to pixels. The next call overwrites what it gave. */
 function makeDecoder(steps, arrays) {
-  const run = steps.map((step, i) => makeStep(step, arrays, i ? steps[i - 1].shape : null));
+  const run = steps.map((step, i) => makeStep(step, arrays, i ? steps[i - 1].shape : step.from));
   return (code, condition) => run.reduce((values, step) => step(values, condition), Float32Array.from(code));
 }

@@ -16,9 +16,9 @@ explore.elbo = (live, { shown, state, move }) => {
   const range = [-3.5, 3.5];
   const curves = { prior: "explorer-way", posterior: "explorer-curve", q: "explorer-strong" };
   const paths = Object.fromEntries(Object.entries(curves).map(([name, style]) => [name, drawn("path", { class: style })]));
-  const view = drawing({ x: range, y: [0, 1.6], width: 400, height: 130, names: ["z"] }, ...Object.values(paths));
+  const view = drawing({ x: range, y: [0, 1.6], width: 400, height: 130, names: ["z"], ends: ["\u22123.5", "3.5", ""] }, ...Object.values(paths));
   const bars = drawn("svg", { viewBox: "0 0 400 112", class: "explorer-drawing", "aria-hidden": "true" });
-  bars.style.maxWidth = "400px";
+  bars.style.width = "400px";
   const observation = slider({ label: "x", min: limits.x[0], max: limits.x[1], step: 0.1 }, (x) => move({ x }));
   const match = button("Lay q on the posterior", () => move(exactModel(model, state.x).posterior));
 

@@ -18,12 +18,12 @@ explore.importance_samples = (live, { shown, state, move }) => {
   const exact = drawn("path", { class: "explorer-curve" });
   const proposal = drawn("path", { class: "explorer-strong" });
   const stems = drawn("g");
-  const view = drawing({ x: range, y: [0, 1.6], width: 400, height: 120, names: ["z"] }, exact, proposal, stems);
+  const view = drawing({ x: range, y: [0, 1.6], width: 400, height: 120, names: ["z"], ends: ["\u22123.5", "3.5", ""] }, exact, proposal, stems);
   const bound = drawn("path", { class: "explorer-curve" });
   const here = marker();
   const nats = [Math.floor(logEvidence) - 3, Math.ceil(logEvidence)];
   const last = counts.length - 1;
-  const chart = drawing({ x: [0, last], y: nats, width: 400, height: 120 }, bound, here);
+  const chart = drawing({ x: [0, last], y: nats, width: 400, height: 120, ends: [`k = ${counts[0]}`, `k = ${counts[last]}`, `${written(nats[1], 0)} nats`] }, bound, here);
   chart.svg.append(
     drawn("line", { x1: 0, x2: 400, y1: chart.to.y(logEvidence), y2: chart.to.y(logEvidence), class: "explorer-way" }),
     drawn("text", { x: 397, y: chart.to.y(logEvidence) - 5, "text-anchor": "end", class: "explorer-label" },

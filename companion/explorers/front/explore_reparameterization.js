@@ -14,14 +14,14 @@ explore.reparameterization = (live, { shown, state, move }) => {
     () => [state.mu, state.sigma],
     ([mu, sigma]) => move({ mu, sigma }),
   );
-  const range = [-6, 6];
+  const range = [-5, 5];
   const bell = drawn("path", { class: "explorer-curve" });
   const draws = drawn("g");
-  const view = drawing({ x: range, y: [0, 1.25], width: 400, height: 230 }, bell, draws);
+  const view = drawing({ x: range, y: [0, 1.25], width: 400, height: 230, ends: ["\u22125", "5", ""] }, bell, draws);
   const [above, below] = [34, 196];
   draws.before(
-    drawn("text", { x: 6, y: above - 10, class: "explorer-tick" }, "epsilon, drawn from N(0, 1)"),
-    drawn("text", { x: 6, y: 224, class: "explorer-tick" }, "z = mu + sigma \u00d7 epsilon"),
+    drawn("text", { x: 200, y: above - 12, "text-anchor": "middle", class: "explorer-tick" }, "epsilon, drawn from N(0, 1)"),
+    drawn("text", { x: 200, y: 222, "text-anchor": "middle", class: "explorer-tick" }, "z = mu + sigma \u00d7 epsilon"),
   );
   const again = button("Draw new epsilon", () => move({ draw: (state.draw + 1) % noise.length }));
 
@@ -45,7 +45,7 @@ explore.reparameterization = (live, { shown, state, move }) => {
       ...epsilon.flatMap((value, i) => {
         const [from, to] = [toX(value), toX(z[i])];
         // Downhill, and as long as the slope is steep.
-        const tip = clamp(to - 4 * 2 * z[i], 2, 398);
+        const tip = clamp(to - 8 * 2 * z[i], 2, 398);
         const side = Math.sign(tip - to) || 1;
         return [
           drawn("line", { x1: from, y1: above, x2: to, y2: below, class: "explorer-thread" }),

@@ -35,14 +35,14 @@ function logMeanExp(logs) {
 }
 
 /* A drawing that is only looked at: what it shows is said in words beside it. */
-function drawing({ x, y, width, height, names }, ...content) {
+function drawing({ x, y, width, height, names, ends }, ...content) {
   const to = scales({ x, y, width, height });
   const svg = drawn(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, class: "explorer-drawing", "aria-hidden": "true" },
-    axes({ x, y, width, height, names }),
+    axes({ x, y, width, height, names, ends }),
     ...content,
   );
-  svg.style.maxWidth = `${width}px`;
+  svg.style.width = `${width}px`;
   return { svg, to };
 }

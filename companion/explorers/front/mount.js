@@ -13,7 +13,7 @@ const STYLE = `
 .explorer-pair { display: flex; gap: 0.5rem; align-items: flex-start; max-width: 100%; }
 .explorer-column { display: flex; flex-direction: column; gap: 0.4rem; min-width: 0; max-width: 100%; }
 .explorer-caption { font-size: 0.9em; font-weight: 600; }
-.explorer-plane { width: 100%; min-width: 150px; height: auto; display: block; touch-action: none; cursor: crosshair;
+.explorer-plane { max-width: 100%; min-width: 150px; height: auto; display: block; touch-action: none; cursor: crosshair;
   border: 1px solid var(--explorer-line); user-select: none; -webkit-user-select: none; }
 .explorer-plane:focus-visible, .explorer-live :is(button, select, input):focus-visible {
   outline: 3px solid var(--explorer-accent); outline-offset: 2px; }
@@ -25,7 +25,15 @@ const STYLE = `
 .explorer-marker { fill: var(--explorer-accent); stroke: #fff; stroke-width: 2; paint-order: stroke; }
 .explorer-curve { fill: none; stroke: currentcolor; stroke-width: 1.6; }
 .explorer-way { fill: none; stroke: currentcolor; stroke-width: 1.5; stroke-dasharray: 5 3; }
-.explorer-drawing { width: 100%; height: auto; display: block; border: 1px solid var(--explorer-line); }
+.explorer-picture.explorer-large { width: 208px; height: 208px; }
+.explorer-picture.explorer-grid { width: 392px; height: auto; }
+.explorer-strip { display: flex; flex-wrap: wrap; gap: 0.4rem; margin: 0.5rem 0; }
+.explorer-strip .explorer-picture { width: 54px; height: 54px; display: block; }
+.explorer-strip .explorer-caption { text-align: center; }
+.explorer-cell { stroke: var(--explorer-line); }
+.explorer-cursor { fill: none; stroke: currentcolor; stroke-width: 3; }
+.explorer-number { font-size: 13px; text-anchor: middle; fill: #000; }
+.explorer-drawing { max-width: 100%; height: auto; display: block; border: 1px solid var(--explorer-line); }
 .explorer-strong { fill: none; stroke: var(--explorer-accent); stroke-width: 3; }
 .explorer-thread { stroke: var(--explorer-line); stroke-width: 1; }
 .explorer-dot { fill: currentcolor; }

@@ -92,8 +92,8 @@ function scales({ x, y, width = SIDE, height = SIDE }) {
   };
 }
 
-/* Ticks at the ends and at zero, or at the middle. */
-function axes({ x, y, width = SIDE, height = SIDE, names = [] }) {
+/* Lines at zero, or at the middle, and the values at the ends, or the words that stand for them. */
+function axes({ x, y, width = SIDE, height = SIDE, names = [], ends }) {
   const to = scales({ x, y, width, height });
   const middle = ([low, high]) => (low < 0 && high > 0 ? 0 : (low + high) / 2);
   const lines = [
@@ -104,8 +104,9 @@ function axes({ x, y, width = SIDE, height = SIDE, names = [] }) {
   const tick = (value) => written(value, Number.isInteger(value) ? 0 : 1);
   const word = (text, px, py, anchor) =>
     drawn("text", { x: px, y: py, "text-anchor": anchor, class: "explorer-tick" }, text);
-  lines.push(word(tick(x[0]), 3, height - 4, "start"), word(tick(x[1]), width - 3, height - 4, "end"));
-  lines.push(word(tick(y[1]), 3, 12, "start"));
+  const [left, right, top] = ends || [tick(x[0]), tick(x[1]), tick(y[1])];
+  lines.push(word(left, 3, height - 4, "start"), word(right, width - 3, height - 4, "end"));
+  lines.push(word(top, 3, 12, "start"));
   if (names[0]) lines.push(word(names[0], width - 3, to.y(middle(y)) - 5, "end"));
   if (names[1]) lines.push(word(names[1], to.x(middle(x)) + 5, 12, "start"));
   return drawn("g", { "aria-hidden": "true" }, ...lines);
@@ -113,7 +114,7 @@ function axes({ x, y, width = SIDE, height = SIDE, names = [] }) {
 
 /*
  * A plane on which one point is moved: by dragging or tapping anywhere, by the arrow keys, with Shift in larger steps,
- * and to the origin by Home. `position` gives the point, `onMove` takes where it is to go.
+ * and to the origin by Home. `position` gives the point, `onMove` takes where it is to go and whether a key sent it there.
  */
 function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, content = [] }, position, onMove) {
   const to = scales({ x, y, width, height });
@@ -123,8 +124,8 @@ function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, co
     axes({ x, y, width, height, names }),
     ...content,
   );
-  svg.style.maxWidth = `${width}px`;
-  const go = (valueX, valueY) => onMove([clamp(valueX, ...x), clamp(valueY, ...y)]);
+  svg.style.width = `${width}px`;
+  const go = (valueX, valueY, byKey = false) => onMove([clamp(valueX, ...x), clamp(valueY, ...y)], byKey);
   const follow = (event) => {
     const box = svg.getBoundingClientRect();
     go(to.valueX((event.clientX - box.left) / box.width), to.valueY((event.clientY - box.top) / box.height));
@@ -147,8 +148,8 @@ function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, co
     event.stopPropagation();
     const size = (step || (x[1] - x[0]) / 50) * (event.shiftKey ? 5 : 1);
     const [atX, atY] = position();
-    if (direction) go(atX + size * direction[0], atY + size * direction[1]);
-    else go(...(home || [0, 0]));
+    if (direction) go(atX + size * direction[0], atY + size * direction[1], true);
+    else go(...(home || [0, 0]), true);
   });
   return { svg, to };
 }

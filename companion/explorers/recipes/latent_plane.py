@@ -42,15 +42,16 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
     places = np.random.default_rng(chosen["seed"]).uniform(-1, 1, (CHECKED_CODES, 2))
     for name, model in models.items():
         draft.add_decoder(name, model.decoder, places * reach[name])
-    kinds = sorted({int(label) for label in digits.y_test})
+    labels = np.asarray(digits.y_test)
+    kinds = sorted({int(label) for label in labels})
     draft.shown = {
         "models": {
             name: {"codes": rounded(cloud, 2), "range": [-reach[name], reach[name]]}
             for name, cloud in codes.items()
         },
-        "labels": [int(label) for label in digits.y_test],
+        "labels": [int(label) for label in labels],
         "colours": CLASS_COLOURS,
-        "walk": {"digits": kinds, "images": [_typical(codes["VAE"], digits.y_test, kind) for kind in kinds]},
+        "walk": {"digits": kinds, "images": [_typical(codes["VAE"], labels, kind) for kind in kinds]},
     }
     draft.start = {"mode": "point", "z": [1.0, 0.5], "first": 3, "last": 6, "part": 0.5}
     write(draft, out, _still(models, draft), chosen["kept_as"])
