@@ -13,7 +13,6 @@ from companion.explorers.widget import explorer
 
 __all__ = [
     "beta",
-    "codebook",
     "condition",
     "elbo",
     "explorer",
@@ -74,12 +73,3 @@ def condition(**start: Any) -> Any:
     ``start`` may hold ``label`` and the two coordinates ``z``. Taught in chapter 07.
     """
     return explorer("condition", **start)
-
-
-def codebook(**start: Any) -> Any:
-    """Paint entries of the codebook on a map of codes, and see the image that they decode to.
-
-    ``start`` may hold ``codes``, 7 rows of 7 entries, and ``brush``, the entry that is painted with. Taught in chapter
-    09.
-    """
-    return explorer("codebook", **start)

@@ -10,8 +10,6 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from companion.explorers import recording
-from companion.linear_gaussian import LinearGaussian
-from companion.objectives import kl_to_standard_normal
 from tests.book.browser_access import SETTINGS, violations_in_both_schemes
 from tests.book.browser_tools import DESKTOP, PHONE, Watched, gzipped_bytes
 
@@ -240,6 +238,10 @@ def test_the_gradients_shown_are_those_of_the_draws(opened):
 
 
 def test_the_terms_shown_are_those_of_the_package(opened):
+    # They bring TensorFlow, which no other check here needs.
+    from companion.linear_gaussian import LinearGaussian
+    from companion.objectives import kl_to_standard_normal
+
     _, live = opened("elbo")
     model = recording.read("elbo").facts["shown"]["model"]
     exact = LinearGaussian([[model["slope"]]], [0.0], model["scale"])
@@ -273,3 +275,34 @@ def test_the_weights_shown_are_those_of_the_draws(opened):
         assert [own, bound] == pytest.approx([bounds[draw], bounds.mean()], abs=0.0051)
         assert sets == len(noise)
         assert exact == pytest.approx(norm.logpdf(x, 0, np.hypot(model["slope"], model["scale"])), abs=0.0051)
+
+
+def test_a_higher_price_leaves_fewer_coordinates_and_moves_the_point(opened):
+    _, live = opened("beta")
+    models = recording.read("beta").facts["shown"]["models"]
+    active, pictures = [], []
+    for model in models:
+        first, second = said(live, {"beta": model["beta"]}).splitlines()
+        beta, rate, distortion, total = numbers(first)
+        assert [beta, rate, distortion] == pytest.approx(
+            [model["beta"], model["rate"], model["distortion"]], abs=0.051
+        )
+        assert total == pytest.approx(model["rate"] + model["distortion"], abs=0.051)
+        active.append(numbers(second)[0])
+        pictures.append(live.evaluate(PICTURES))
+    assert active == [sum(nats > 0.1 for nats in model["kl"]) for model in models]
+    assert active[0] > active[-1]
+    assert len(set(pictures)) == len(models)
+
+
+def test_the_label_chooses_among_the_row_of_all(opened):
+    _, live = opened("condition")
+    chosen, rows = [], []
+    for label in (3, 8):
+        said(live, {"label": label, "z": [1.0, 0.5]})
+        first, *row = live.evaluate("live => [...live.querySelectorAll('canvas')].map(c => c.toDataURL())")
+        assert first == row[label]
+        chosen.append(first)
+        rows.append(row)
+    assert chosen[0] != chosen[1]
+    assert rows[0] == rows[1] and len(set(rows[0])) == 10
