@@ -8,7 +8,6 @@ picture. What they show comes from recorded runs; ``python -m companion.explorer
 from typing import Any
 
 from companion.explorers.recording import names as recorded_names
-from companion.explorers.training_control import training_control
 from companion.explorers.widget import explorer
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "latent_plane",
     "recorded_names",
     "reparameterization",
-    "training_control",
 ]
 
 

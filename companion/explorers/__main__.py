@@ -10,8 +10,6 @@ from pathlib import Path
 
 from companion.errors import BadInput
 from companion.explorers import recipes
-from companion.explorers.training import CHOICES
-from companion.explorers.training_control import STILLS, record_still
 
 NAMES = sorted(
     found.name for found in pkgutil.iter_modules(recipes.__path__) if not found.name.startswith("_")
@@ -23,18 +21,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m companion.explorers", description=__doc__.partition(":")[0]
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"one of: {', '.join([*NAMES, STILLS])} (default: all)"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(NAMES)} (default: all)")
     parser.add_argument("--out", type=Path, help="the explorer's folder (default: results/explorers/NAME)")
     chosen = parser.parse_args(argv)
     # TensorFlow keeps quiet only if both are set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        for name in _known(chosen.names or [*NAMES, STILLS], chosen.out):
+        for name in _known(chosen.names or NAMES, chosen.out):
             out = chosen.out or Path("results", "explorers", name)
-            _record(name, out)
+            import_module(f"companion.explorers.recipes.{name}").record(out)
             print(f"{name}: recorded in {out}", flush=True)
     except (BadInput, OSError) as error:
         print(f"companion.explorers: {error}", file=sys.stderr)
@@ -42,20 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _record(name: str, out: Path) -> None:
-    if name == STILLS:
-        for choice in CHOICES:
-            record_still(choice, out)
-    else:
-        import_module(f"companion.explorers.recipes.{name}").record(out)
-
-
 def _known(names: Sequence[str], out: Path | None) -> Sequence[str]:
-    known = [*NAMES, STILLS]
     for name in names:
-        if name not in known:
+        if name not in NAMES:
             raise BadInput(
-                f"the explorer {name!r} is unknown: expected one of {', '.join(known)}; name one of these."
+                f"the explorer {name!r} is unknown: expected one of {', '.join(NAMES)}; name one of these."
             )
     if out is not None and len(names) != 1:
         raise BadInput(f"{len(names)} explorers and one folder {out}: expected one; name it before --out.")
