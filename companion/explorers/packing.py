@@ -11,7 +11,7 @@ import numpy as np
 
 from companion.errors import BadInput, as_array, check_choice
 
-#: How numbers are kept: two bytes each, or one byte each and four a column.
+#: Two bytes a number, or one byte a number and four a column.
 FORMATS = ("float16", "int8")
 #: From how many numbers on an array is worth the rounding of int8.
 INT8_FROM = 10_000
