@@ -19,7 +19,7 @@ export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
 # What a shell happens to hold must not decide which package the book and its tests import.
 unexport PYTHONPATH
 
-.PHONY: help environment book student zip test colab execute errata first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip test colab execute explorers errata first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -70,6 +70,9 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
+
+explorers: $(READY) ## train the explorers' models anew into results/explorers: [EXPLORER=latent_plane]
+	$(TIMED) explorers "$(PYTHON_OF_VENV)" -m companion.explorers $(EXPLORER)
 
 wheel: $(READY) ## build the package as one file into dist/, for Colab and other machines
 	$(TIMED) wheel "$(PYTHON_OF_VENV)" -m hatchling build --target wheel

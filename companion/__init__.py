@@ -24,6 +24,7 @@ _ROOMS = (
     "evaluation",
     "exercises",
     "experiments",
+    "explorers",
     "hierarchical_layers",
     "hierarchical_networks",
     "hierarchical_vae",

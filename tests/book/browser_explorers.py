@@ -1,0 +1,308 @@
+"""Protects the explorers in the built pages: each answers to mouse, touch and keys, from a server and from a folder,
+says what it shows, asks no other host, and leaves its still picture where nothing can move."""
+
+import hashlib
+import re
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from companion.explorers import recording
+from tests.book.browser_access import SETTINGS, violations_in_both_schemes
+from tests.book.browser_tools import DESKTOP, PHONE, Watched, gzipped_bytes
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("book")]
+
+NAMES = recording.names()
+HEAVIEST_ON_THE_WIRE = 800_000
+# The control that an explorer is moved by: a plane or a map, else its first slider.
+HAND = ".explorer-plane, .explorer-slider input"
+# Everything that a reader sees of it: pictures, curves, words, values.
+SEEN = """live => [
+    ...[...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()),
+    ...[...live.querySelectorAll('svg, .explorer-readout, .explorer-value')].map(each => each.innerHTML),
+].join('|')"""
+PICTURES = "live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join()"
+MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
+each_explorer = pytest.mark.parametrize("name", NAMES)
+
+
+def page_of(book, name: str) -> str:
+    """The chapter in which the explorer stands."""
+    found = [page for page in book.readable if book.pages[page].select(f'[data-explorer="{name}"]')]
+    assert len(found) == 1, f"{name} stands on {found}"
+    return found[0]
+
+
+@pytest.fixture
+def opened(book, browser, address):
+    """A function that opens an explorer's page, brings it into view and returns the tab and the live explorer."""
+    seen: list[Watched] = []
+
+    def open_explorer(name, *, from_folder=False, **settings):
+        base = book.html.as_uri() + "/" if from_folder else address
+        watched = Watched(browser, "file://" if from_folder else address, **{"viewport": DESKTOP, **settings})
+        seen.append(watched)
+        watched.open(base, page_of(book, name))
+        watched.tab.locator(f'[data-explorer="{name}"]').scroll_into_view_if_needed()
+        live = watched.tab.locator(f'[data-explorer="{name}"].is-live .explorer-live')
+        live.wait_for(timeout=10_000)
+        live.scroll_into_view_if_needed()
+        return watched, live
+
+    yield open_explorer
+    for watched in seen:
+        watched.context.close()
+
+
+def digest(live) -> str:
+    return hashlib.sha256(live.evaluate(SEEN).encode()).hexdigest()
+
+
+def place_in(hand, across: float, down: float) -> tuple[float, float]:
+    hand.scroll_into_view_if_needed()
+    box = hand.bounding_box()
+    return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+
+@each_explorer
+@pytest.mark.parametrize("from_folder", [False, True], ids=["served", "folder"])
+def test_mouse_moves_it(opened, name, from_folder):
+    watched, live = opened(name, from_folder=from_folder)
+    hand, mouse = live.locator(HAND).first, watched.tab.mouse
+    states = [digest(live)]
+    mouse.move(*place_in(hand, 0.5, 0.5))
+    mouse.down()
+    for across in (0.2, 0.85):
+        mouse.move(*place_in(hand, across, 0.3 if across < 0.5 else 0.7), steps=3)
+        states.append(digest(live))
+    mouse.up()
+    mouse.move(*place_in(hand, 0.5, 0.4))
+    assert digest(live) == states[-1], "it goes on moving after the button was let go"
+    assert len(set(states)) == 3
+    assert watched.problems == []
+
+
+@each_explorer
+def test_touch_moves_it_on_a_phone(opened, name):
+    watched, live = opened(name, viewport=PHONE, has_touch=True, is_mobile=True)
+    hand = live.locator(HAND).first
+    states = [digest(live)]
+    for across, down in ((0.2, 0.3), (0.8, 0.75)):
+        watched.tab.touchscreen.tap(*place_in(hand, across, down))
+        states.append(digest(live))
+    assert len(set(states)) == 3
+    assert watched.problems == []
+    assert live.evaluate("live => live.getBoundingClientRect().right <= innerWidth")
+
+
+@each_explorer
+def test_keys_move_it_and_the_words_say_where_it_stands(opened, name):
+    watched, live = opened(name)
+    hand = live.locator(HAND).first
+    hand.focus()
+    states, words = [digest(live)], [live.locator(".explorer-readout").inner_text()]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        watched.tab.keyboard.press(key)
+        states.append(digest(live))
+        words.append(live.locator(".explorer-readout").inner_text())
+    assert states[1] == states[3]
+    assert len(set(states)) == 3
+    assert len(set(words)) == 3
+    assert len(words[-1].split()) > 5
+    heard = live.locator("[role=status]")
+    watched.tab.wait_for_function("([a, b]) => a.textContent === b", arg=[heard.element_handle(), words[-1]])
+    assert watched.problems == []
+
+
+@each_explorer
+def test_every_control_has_a_name_and_does_something(opened, name):
+    watched, live = opened(name)
+    controls = live.locator("button, select, input, .explorer-plane").all()
+    assert controls
+    for control in controls:
+        kind = control.evaluate("each => each.tagName.toLowerCase()")
+        before = digest(live)
+        control.focus()
+        assert control.evaluate("each => getComputedStyle(each).outlineStyle !== 'none'"), (
+            "its focus is not seen"
+        )
+        if kind == "select":
+            values = control.locator("option").evaluate_all("all => all.map(each => each.value)")
+            control.select_option(next(value for value in values if value != control.input_value()))
+        elif kind == "button":
+            watched.tab.keyboard.press("Enter")
+        else:
+            at_end = kind == "input" and control.evaluate("each => Number(each.value) >= Number(each.max)")
+            watched.tab.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+        assert digest(live) != before, control.evaluate("each => each.outerHTML.slice(0, 200)")
+    assert watched.problems == []
+
+
+@each_explorer
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_in_it(opened, name, viewport):
+    watched, live = opened(name, viewport=viewport, **SETTINGS)
+    assert violations_in_both_schemes(watched) == []
+    assert watched.problems == []
+    assert live.evaluate("live => live.scrollWidth <= live.clientWidth + 1"), "something is cut off"
+
+
+@each_explorer
+def test_nothing_is_loaded_before_it_comes_into_view_and_little_then(book, browser, address, name):
+    with Watched(browser, address, viewport=DESKTOP) as seen:
+        seen.open(address, page_of(book, name))
+        seen.tab.wait_for_load_state("networkidle")
+        own = f"_static/explorers/{name}.js"
+        assert not any(own in request for request in seen.requests)
+        seen.tab.locator(f'[data-explorer="{name}"]').scroll_into_view_if_needed()
+        seen.tab.locator(f'[data-explorer="{name}"].is-live').wait_for(timeout=10_000)
+        weights = gzipped_bytes(seen.requests, address, book.html)
+    assert 1_000 < weights[own] <= HEAVIEST_ON_THE_WIRE
+
+
+@each_explorer
+def test_without_scripts_the_still_picture_stands_there(book, browser, address, name):
+    with Watched(browser, address, viewport=DESKTOP, java_script_enabled=False) as seen:
+        seen.open(address, page_of(book, name))
+        host = seen.tab.locator(f'[data-explorer="{name}"]')
+        assert host.locator(".explorer-still").is_visible()
+        assert host.locator(".explorer-live").count() == 0
+
+
+@each_explorer
+def test_paper_shows_the_still_picture(opened, name):
+    watched, live = opened(name)
+    still = watched.tab.locator(f'[data-explorer="{name}"] .explorer-still')
+    assert not still.is_visible()
+    watched.tab.emulate_media(media="print")
+    assert still.is_visible()
+    assert not live.is_visible()
+
+
+def test_a_file_that_does_not_arrive_leaves_the_still_picture_and_says_so(book, browser, address):
+    name = NAMES[0]
+    with Watched(browser, address, viewport=DESKTOP) as seen:
+        seen.tab.route(f"**/explorers/{name}.js", lambda route: route.abort())
+        seen.open(address, page_of(book, name))
+        host = seen.tab.locator(f'[data-explorer="{name}"]')
+        host.scroll_into_view_if_needed()
+        seen.tab.locator(f'[data-explorer="{name}"][data-failed]').wait_for(timeout=10_000)
+        assert host.locator(".explorer-still").is_visible()
+        assert "could not be loaded" in host.locator(".explorer-hint").inner_text()
+
+
+def test_pages_without_an_explorer_load_no_front_end(book):
+    for name, page in book.pages.items():
+        scripts = [script.get("src", "") for script in page.select("script")]
+        has_front_end = any("explorers/front_end.js" in source for source in scripts)
+        assert has_front_end == bool(page.select("[data-explorer]")), name
+
+
+def test_the_latent_plane_shows_what_its_decoders_say(opened):
+    _, live = opened("latent_plane")
+    pictures = []
+    for z in ([0, 0], [3, 0], [0, 0]):
+        live.evaluate(MOVE, {"mode": "point", "z": z})
+        pictures.append(live.evaluate(PICTURES))
+    assert pictures[0] == pictures[2] != pictures[1]
+    live.evaluate(MOVE, {"mode": "walk", "first": 3, "last": 6, "part": 0})
+    facts = recording.read("latent_plane").facts["shown"]
+    codes = facts["models"]["VAE"]["codes"][facts["walk"]["images"][3]]
+    shown = live.locator(".explorer-readout").inner_text().replace("\N{MINUS SIGN}", "-")
+    assert f"VAE: z = ({codes[0]:.2f}, {codes[1]:.2f}), nearest code a 3, 0.00 away" in shown
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text.replace("\N{MINUS SIGN}", "-"))]
+
+
+def said(live, state) -> str:
+    """What the explorer says when it has been moved to ``state``."""
+    live.evaluate(MOVE, state)
+    return live.locator(".explorer-readout").inner_text()
+
+
+def test_the_gradients_shown_are_those_of_the_draws(opened):
+    _, live = opened("reparameterization")
+    noise = np.array(recording.read("reparameterization").facts["shown"]["noise"])
+    for mu, sigma, draw in ((1.0, 0.5, 0), (-2.0, 1.5, 7), (0.5, 0.05, 3)):
+        first, pathwise, score = said(live, {"mu": mu, "sigma": sigma, "draw": draw}).splitlines()
+        z = mu + sigma * noise[draw]
+        assert numbers(first) == [mu, sigma, 2 * mu]
+        assert numbers(pathwise) == pytest.approx([16, np.mean(2 * z), np.std(2 * z)], abs=0.0051)
+        by_score = z**2 * noise[draw] / sigma
+        assert numbers(score) == pytest.approx([by_score.mean(), by_score.std()], abs=0.0051)
+
+
+def test_the_terms_shown_are_those_of_the_package(opened):
+    # They bring TensorFlow, which no other check here needs.
+    from companion.linear_gaussian import LinearGaussian
+    from companion.objectives import kl_to_standard_normal
+
+    _, live = opened("elbo")
+    model = recording.read("elbo").facts["shown"]["model"]
+    exact = LinearGaussian([[model["slope"]]], [0.0], model["scale"])
+    for mu, sigma, x in ((-0.5, 0.8, 1.2), (0.9, 0.3, -2.0), (0.0, 1.0, 0.0)):
+        first, second = said(live, {"mu": mu, "sigma": sigma, "x": x}).splitlines()
+        mean, log_var = exact.posterior([[x]])
+        assert numbers(first)[-3:-1] == pytest.approx([mean[0, 0], np.exp(log_var[0] / 2)], abs=0.0051)
+        reconstruction, kl, elbo, log_evidence, gap = numbers(second)
+        assert kl == pytest.approx(float(kl_to_standard_normal([[mu]], [[2 * np.log(sigma)]])[0]), abs=0.0051)
+        assert log_evidence == pytest.approx(exact.log_prob([[x]])[0], abs=0.0051)
+        assert gap == pytest.approx(exact.gap(mu - mean[0, 0], 2 * np.log(sigma) - log_var[0]), abs=0.0051)
+        assert reconstruction - kl == pytest.approx(elbo, abs=0.011)
+    live.get_by_role("button", name="Lay q on the posterior").click()
+    assert numbers(live.locator(".explorer-readout").inner_text())[-1] == 0
+
+
+def test_the_weights_shown_are_those_of_the_draws(opened):
+    _, live = opened("importance_samples")
+    shown = recording.read("importance_samples").facts["shown"]
+    noise, x, model = np.array(shown["noise"]), shown["observation"], shown["model"]
+    for mu, sigma, k, draw in ((0.2, 0.9, 8, 0), (1.5, 0.3, 64, 5), (-1.0, 2.0, 1, 2)):
+        first, second = said(live, {"mu": mu, "sigma": sigma, "k": k, "draw": draw}).splitlines()
+        z = mu + sigma * noise[:, :k]
+        pixels = norm.logpdf(x, model["slope"] * z, model["scale"])
+        logs = pixels + norm.logpdf(z) - norm.logpdf(z, mu, sigma)
+        bounds = logsumexp(logs, axis=1) - np.log(k)
+        shares = np.exp(logs[draw] - logsumexp(logs[draw]))
+        assert numbers(first)[:2] == pytest.approx([k, shares.max()], abs=0.0051)
+        assert numbers(first)[2] == pytest.approx(1 / np.square(shares).sum(), abs=0.051)
+        own, sets, bound, exact, _ = numbers(second)
+        assert [own, bound] == pytest.approx([bounds[draw], bounds.mean()], abs=0.0051)
+        assert sets == len(noise)
+        assert exact == pytest.approx(norm.logpdf(x, 0, np.hypot(model["slope"], model["scale"])), abs=0.0051)
+
+
+def test_a_higher_price_leaves_fewer_coordinates_and_moves_the_point(opened):
+    _, live = opened("beta")
+    models = recording.read("beta").facts["shown"]["models"]
+    active, pictures = [], []
+    for model in models:
+        first, second = said(live, {"beta": model["beta"]}).splitlines()
+        beta, rate, distortion, total = numbers(first)
+        assert [beta, rate, distortion] == pytest.approx(
+            [model["beta"], model["rate"], model["distortion"]], abs=0.051
+        )
+        assert total == pytest.approx(model["rate"] + model["distortion"], abs=0.051)
+        active.append(numbers(second)[0])
+        pictures.append(live.evaluate(PICTURES))
+    assert active == [sum(nats > 0.1 for nats in model["kl"]) for model in models]
+    assert active[0] > active[-1]
+    assert len(set(pictures)) == len(models)
+
+
+def test_the_label_chooses_among_the_row_of_all(opened):
+    _, live = opened("condition")
+    chosen, rows = [], []
+    for label in (3, 8):
+        said(live, {"label": label, "z": [1.0, 0.5]})
+        first, *row = live.evaluate("live => [...live.querySelectorAll('canvas')].map(c => c.toDataURL())")
+        assert first == row[label]
+        chosen.append(first)
+        rows.append(row)
+    assert chosen[0] != chosen[1]
+    assert rows[0] == rows[1] and len(set(rows[0])) == 10

@@ -1,0 +1,107 @@
+"""Protects the explorer as a widget: in JupyterLab with a live kernel the page moves what Python holds, and Python
+moves what the page shows."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.book.browser_tools import NAMES, chromium, chromium_path
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 180
+TOKEN = "explorer"
+CELLS = (
+    "from companion import explorers\nplane = explorers.latent_plane()\nplane",
+    "print('moved to', [round(value, 2) for value in plane.state['z']])",
+    "plane.state = {**plane.state, 'mode': 'point', 'z': [-2.0, 1.0]}",
+)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a running JupyterLab in a folder with one notebook."""
+    pytest.importorskip("jupyterlab")
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "explorer.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "PYTHONPATH": str(ROOT)}
+    environment = {name: value for name, value in os.environ.items() if name != "COMPANION_QUIET"} | own
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += [
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={tmp_path}",
+        "--LabApp.news_url=None",
+    ]
+    with (tmp_path / "lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/api?token={TOKEN}", tmp_path / "lab.log")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def wait_for(url: str, log: Path) -> None:
+    for _second in range(PATIENCE):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                json.load(answer)
+            return
+        except OSError:
+            time.sleep(1)
+    pytest.fail(f"JupyterLab did not answer: {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def run_cell(tab, number: int) -> None:
+    """Select a code cell by its place and run it, as Ctrl+Enter does."""
+    tab.locator(".jp-CodeCell").nth(number).locator(".jp-InputArea-editor").click()
+    tab.keyboard.press("Control+Enter")
+
+
+def test_python_reads_back_what_the_page_moved_and_moves_the_page(lab):
+    path = chromium_path()
+    if path is None:
+        reason = f"no browser found (looked for {', '.join(NAMES)})"
+        pytest.fail(reason) if os.environ.get("CI", "").lower() in {"1", "true"} else pytest.skip(reason)
+    with chromium(path) as browser:
+        tab = browser.new_context(viewport={"width": 1280, "height": 1600}).new_page()
+        tab.set_default_timeout(PATIENCE * 1000)
+        errors: list[str] = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.goto(f"{lab}/lab/tree/explorer.ipynb?token={TOKEN}&reset")
+        tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        run_cell(tab, 0)
+        live = tab.locator(".explorer-live")
+        live.wait_for()
+        hand = live.get_by_label("Codes of the VAE", exact=False)
+        box = hand.bounding_box()
+        tab.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
+        words = live.locator(".explorer-readout").inner_text().replace("\N{MINUS SIGN}", "-")
+        shown = re.search(r"VAE: z = \((.*?), (.*?)\)", words).groups()
+        run_cell(tab, 1)
+        printed = tab.locator(".jp-OutputArea-output", has_text="moved to").inner_text()
+        assert [float(number) for number in re.findall(r"-?\d+\.\d+", printed)] == [
+            float(number) for number in shown
+        ]
+        run_cell(tab, 2)
+        live.locator(".explorer-readout", has_text="VAE: z = (\N{MINUS SIGN}2.00, 1.00)").wait_for()
+        assert errors == []
