@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import companion
 from companion import data, experiments
 from companion.errors import BadInput
-from companion.exercises import command
+from companion.exercises.command import add_to as add_grading
+from companion.exercises.command import run as run_grading
 from companion.experiments.folder import RunFolder
 from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
 
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        return {"data": _list_data, "grade": command.run, "run": _run}[arguments.command](arguments)
+        return {"data": _list_data, "grade": run_grading, "run": _run}[arguments.command](arguments)
     except BadInput as error:
         return _complain(_as_typed(str(error)), WRONG_INPUT)
     except KeyboardInterrupt:
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
             _flag(name), default=argparse.SUPPRESS, type=_value_like(default), metavar="VALUE", help=shown
         )
     run.set_defaults(options=run.options)
-    command.add_to(commands)
+    add_grading(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="go on with the run that is in DIR")
     run.add_argument("--quiet", action="store_true", help="show no progress")

@@ -221,6 +221,15 @@ def test_a_check_survives(what, capsys):
     assert asked.attempts == 1 and not asked.passed
 
 
+def test_an_answer_that_works_in_place_does_not_spoil_the_next_check():
+    def doubles_in_place(x):
+        x *= 2
+        return x
+
+    asked = doubling()
+    assert asked.judge(doubles_in_place).passed and asked.judge(doubles_in_place).passed
+
+
 @pytest.mark.parametrize("loop", [endless, endless_and_deaf], ids=["endless", "endless and deaf"])
 def test_an_endless_loop_is_ended_and_gone(loop):
     import threading
