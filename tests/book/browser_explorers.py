@@ -160,7 +160,7 @@ def test_nothing_is_loaded_before_it_comes_into_view_and_little_then(book, brows
         seen.tab.locator(f'[data-explorer="{name}"]').scroll_into_view_if_needed()
         seen.tab.locator(f'[data-explorer="{name}"].is-live').wait_for(timeout=10_000)
         weights = gzipped_bytes(seen.requests, address, book.html)
-    assert 1_000 < weights[own] <= HEAVIEST_ON_THE_WIRE
+    assert 100 < weights[own] <= HEAVIEST_ON_THE_WIRE
 
 
 @each_explorer
