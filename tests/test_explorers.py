@@ -122,7 +122,7 @@ def test_the_record_says_how_it_came_to_be(name):
 
 @each_explorer
 def test_the_explorer_is_light_on_the_wire(name):
-    assert 1_000 < wire_bytes(name) <= HEAVIEST_ON_THE_WIRE
+    assert 100 < wire_bytes(name) <= HEAVIEST_ON_THE_WIRE
 
 
 def test_all_explorers_are_light_in_the_repository():

@@ -160,7 +160,7 @@ def test_nothing_is_loaded_before_it_comes_into_view_and_little_then(book, brows
         seen.tab.locator(f'[data-explorer="{name}"]').scroll_into_view_if_needed()
         seen.tab.locator(f'[data-explorer="{name}"].is-live').wait_for(timeout=10_000)
         weights = gzipped_bytes(seen.requests, address, book.html)
-    assert 1_000 < weights[own] <= HEAVIEST_ON_THE_WIRE
+    assert 100 < weights[own] <= HEAVIEST_ON_THE_WIRE
 
 
 @each_explorer
@@ -248,9 +248,10 @@ def test_the_terms_shown_are_those_of_the_package(opened):
     for mu, sigma, x in ((-0.5, 0.8, 1.2), (0.9, 0.3, -2.0), (0.0, 1.0, 0.0)):
         first, second = said(live, {"mu": mu, "sigma": sigma, "x": x}).splitlines()
         mean, log_var = exact.posterior([[x]])
-        assert numbers(first)[-3:-1] == pytest.approx([mean[0, 0], np.exp(log_var[0] / 2)], abs=0.0051)
+        assert numbers(first)[-2:] == pytest.approx([mean[0, 0], np.exp(log_var[0] / 2)], abs=0.0051)
         reconstruction, kl, elbo, log_evidence, gap = numbers(second)
-        assert kl == pytest.approx(float(kl_to_standard_normal([[mu]], [[2 * np.log(sigma)]])[0]), abs=0.0051)
+        q = np.array([[[mu]], [[2 * np.log(sigma)]]], "float32")
+        assert kl == pytest.approx(float(kl_to_standard_normal(*q)[0]), abs=0.0051)
         assert log_evidence == pytest.approx(exact.log_prob([[x]])[0], abs=0.0051)
         assert gap == pytest.approx(exact.gap(mu - mean[0, 0], 2 * np.log(sigma) - log_var[0]), abs=0.0051)
         assert reconstruction - kl == pytest.approx(elbo, abs=0.011)

@@ -52,7 +52,8 @@ explore.reparameterization = (live, { shown, state, move }) => {
           drawn("circle", { cx: from, cy: above, r: 3, class: "explorer-dot" }),
           drawn("circle", { cx: to, cy: below, r: 3.5, class: "explorer-marker" }),
           drawn("path", { class: "explorer-arrow",
-            d: `M${to} ${below}H${tip}m${-4 * side} -3l${4 * side} 3l${-4 * side} 3` }),
+            // Each on a height of its own, or the arrows of near draws would hide one another.
+            d: `M${to} ${below - 12 - 7 * i}H${tip}m${-4 * side} -3l${4 * side} 3l${-4 * side} 3` }),
         ];
       }),
     );
