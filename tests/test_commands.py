@@ -20,6 +20,7 @@ COMMANDS = [
     "first-cells",
     "set-repository",
     "errata",
+    "explorers",
     "wheel",
     "serve",
     "lint",
