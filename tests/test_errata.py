@@ -50,7 +50,7 @@ def test_a_quick_row_measured_again_agrees_with_the_record(name):
 
 def test_most_rows_are_quick_enough_to_be_measured_again():
     quick = [name for name, row in RECORD["rows"].items() if row["seconds"] < QUICK]
-    assert len(quick) > 0.6 * len(RECORD["rows"])
+    assert len(quick) > 0.7 * len(RECORD["rows"])
 
 
 @pytest.mark.parametrize(
