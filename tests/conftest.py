@@ -4,6 +4,7 @@ Keras is imported inside the fixtures, so that tests that need no network do not
 """
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -23,6 +24,13 @@ settings.register_profile(
 settings.load_profile("companion")
 
 SMALL_SHAPE = (4, 4, 1)
+
+
+@pytest.fixture(autouse=True)
+def same_seeds():
+    """Every test begins with the same global seeds, by which Keras shuffles images, whatever ran before it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -154,8 +154,8 @@ def test_a_larger_beta_buys_a_smaller_kl_and_a_capacity_is_reached(new_beta_vae)
         "capacity": {"gamma": 50.0, "capacity": 1.0},
     }.items():
         model = new_beta_vae(**kwargs)
-        model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-        reached[name] = model.fit(many, batch_size=20, epochs=10, verbose=0).history
+        model.compile(keras.optimizers.Adam(0.003), jit_compile=False)
+        reached[name] = model.fit(many, batch_size=20, epochs=15, verbose=0).history
     last = {name: (h["kl_loss"][-1], h["reconstruction_loss"][-1]) for name, h in reached.items()}
     assert last["beta 50"][0] < 0.05 < 1.3 < last["beta 1"][0]
     assert last["beta 50"][1] > 10 > 6 > last["beta 1"][1]
