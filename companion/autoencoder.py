@@ -204,7 +204,7 @@ class Autoencoder(keras.Model):
         return ops.mean(per_image) + sum(self.losses)
 
     def _build_optimizer(self) -> None:
-        """Make the optimizer's variables now. Keras would make them inside the traced step, which takes twice as long."""
+        """Make the optimizer's variables now; inside the traced step, as Keras does it, that takes many times as long."""
         if self.compiled and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 

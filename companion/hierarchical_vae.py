@@ -58,10 +58,10 @@ class HierarchicalVAE(VAE):
     """A VAE with layers of codes z1, z2, ..., of the sizes ``latent_dims``: p(z_L) ... p(z1|z2) p(x|z1).
 
     ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the top layer's KL is exact, a lower layer's is the log ratio
-    log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer by merging
-    what the image says with p(z1|z2): every KL is exact, given the layer above. With one layer both are the VAE.
-    ``free_bits`` nats of KL cost nothing in each layer above the first; over ``warm_up_steps`` steps of the optimizer
-    the weight of these layers' KL rises from 0 to 1. ``encoder`` and ``decoder`` come from
+    log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer by merging what the image
+    says with p(z1|z2): every KL is exact, given the layer above. With one layer both are the VAE. ``free_bits`` nats of
+    KL cost nothing in each layer above the first; over ``warm_up_steps`` steps of the optimizer the weight of these
+    layers' KL rises from 0 to 1. ``encoder`` and ``decoder`` come from
     :func:`~companion.hierarchical_networks.build_hierarchical_encoder` and its twin, or from parts of one's own.
 
     History and ``evaluate`` report also ``kl_1``, ``kl_2``, ..., which add up to ``kl_loss``, all unweighted.
@@ -134,10 +134,9 @@ class HierarchicalVAE(VAE):
 
     def objective(self, terms: Terms) -> Tensor:
         """The negative ELBO of each image, ``(batch,)``, with the free bits and the warm-up that were asked for."""
-        kl_layers = [terms[tracker.name] for tracker in self.layer_trackers]
+        kls = [terms[tracker.name] for tracker in self.layer_trackers]
         weight = value_now(self.upper_weight, getattr(self, "optimizer", None))
-        how = {"upper_weight": weight, "least": self.free_bits}
-        return hierarchical_vae_loss(terms["log_likelihood"], kl_layers, **how)
+        return hierarchical_vae_loss(terms["log_likelihood"], kls, upper_weight=weight, least=self.free_bits)
 
     def track(self, terms: Terms, sample_weight: Tensor) -> None:
         super().track(terms, sample_weight)
@@ -190,10 +189,7 @@ class HierarchicalVAE(VAE):
         return map_batches(lambda batch: self.likelihood_of(self.pixels_part(batch)).mean(), codes)
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
-        """``n`` generated images ``(n, *image_shape)`` in [0, 1], every layer drawn from the one above.
-
-        ``seed``: an int, a ``SeedGenerator``, or None for the model's own.
-        """
+        """``n`` images ``(n, *image_shape)`` in [0, 1], every layer drawn from the one above as in ``sample_layers``."""
         return self.decode(self.sample_layers(n, seed)[0])
 
     def sample_layers(
@@ -202,7 +198,7 @@ class HierarchicalVAE(VAE):
         """``n`` draws of all layers from the model, bottom first: arrays ``(n, latent_dims[l])``.
 
         ``held`` fixes layers by number, 1 at the bottom: with ``held={2: z2}``, codes ``(n, d)`` or one ``(d,)`` for
-        all, only z1 is drawn, from p(z1|z2). ``decode`` makes images of the first array. Raises
+        all, only z1 is drawn, from p(z1|z2). ``seed``: an int, a ``SeedGenerator``, or None for the model's own. Raises
         :class:`~companion.errors.BadInput` for a layer that is not there and codes that do not fit it.
         """
         generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
