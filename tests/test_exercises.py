@@ -255,7 +255,10 @@ def test_a_traceback_names_the_learner_s_own_line():
     assert "AttributeError" in said and "`return y.no_such_thing`" in said
 
 
-@pytest.mark.parametrize("stub", [None, ..., lambda x: None, lambda x: ...], ids=["None", "...", "returns None", "returns ..."])
+STUBS = {"None": None, "...": ..., "returns None": lambda x: None, "returns ...": lambda x: ...}
+
+
+@pytest.mark.parametrize("stub", STUBS.values(), ids=STUBS.keys())
 def test_a_stub_is_no_attempt(stub):
     verdict = doubling().judge(stub)
     assert "nothing to check yet" in verdict.text and not verdict.is_attempt
