@@ -204,7 +204,7 @@ class Autoencoder(keras.Model):
         return ops.mean(per_image) + sum(self.losses)
 
     def _build_optimizer(self) -> None:
-        """Make the optimizer's variables now; inside the traced step, as Keras does it, that takes many times as long."""
+        """Make the optimizer's variables now; inside the traced step, where Keras makes them, it takes longer."""
         if self.compiled and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 

@@ -189,7 +189,7 @@ class HierarchicalVAE(VAE):
         return map_batches(lambda batch: self.likelihood_of(self.pixels_part(batch)).mean(), codes)
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
-        """``n`` images ``(n, *image_shape)`` in [0, 1], every layer drawn from the one above as in ``sample_layers``."""
+        """``n`` images ``(n, *image_shape)`` in [0, 1], every layer drawn from that above as in ``sample_layers``."""
         return self.decode(self.sample_layers(n, seed)[0])
 
     def sample_layers(
