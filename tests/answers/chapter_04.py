@@ -54,6 +54,7 @@ WRONG = {
         ((0.5 * (1.25 - 1 - 2 * np.log(0.5)) + 2) / 2, "mean over"),
         (0.5 * (1.25 - 1 - np.log(0.5)) + 2, "twice the logarithm"),
         (0.5 * (1 + 0.25 + 4 + 1 - 1 - 2 * np.log(0.5)), "every coordinate"),
+        (0.5 * (1 + np.exp(0.5) - 1 - 0.5 + 4 + np.exp(1) - 1 - 1), "where log variances belong"),
     ],
     "kl_between": [
         (reversed_kl, "KL(p || q)"),
