@@ -28,7 +28,9 @@ cost_of_a_code = Exercise(
         Mistake(lambda: 2.471574, "The logarithm is that of the variance, twice the logarithm of sigma."),
         Mistake(lambda: 3.318147, "The -1 belongs to every coordinate, not once to the sum."),
         Mistake(lambda: 2.596574, "0.5 and 1 are standard deviations; square them for the variances."),
-        Mistake(lambda: 2.933502, "0.5 and 1 are standard deviations; they stood where log variances belong."),
+        Mistake(
+            lambda: 2.933502, "0.5 and 1 are standard deviations; they stood where log variances belong."
+        ),
         Mistake(lambda: -2.818147, "A KL is never negative; look at the sign in front of the sum."),
     ),
     hints=(
