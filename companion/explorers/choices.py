@@ -69,7 +69,9 @@ class Choice:
         return {**COMMON, **self.own}
 
 
-ELBO = "reconstruction {reconstruction:.1f} + KL {kl:.1f} = negative ELBO {neg_elbo:.1f} nats per unseen image"
+ELBO = (
+    "reconstruction {reconstruction:.1f} + KL {kl:.1f} = negative ELBO {neg_elbo:.1f} nats per unseen image"
+)
 
 
 def _networks(kind: Any, shape: tuple[int, ...], settings: Settings, **changed: Any) -> dict[str, Any]:
@@ -216,10 +218,10 @@ def _with_bound(model: Any, x: Any) -> Figures:
 
 
 def _decoded_draws(model: Any, x: Any) -> BookFigure:
-    """What three draws from q make of each image."""
+    """What two draws from q make of each image."""
     shown = x[:SHOWN_IMAGES]
     z_mean, z_log_var, _ = model.encode(shown)
-    noise = np.random.default_rng(0).normal(size=(3, *z_mean.shape))
+    noise = np.random.default_rng(0).normal(size=(2, *z_mean.shape))
     draws = {
         f"draw {number}": model.decode(z_mean + np.exp(0.5 * z_log_var) * epsilon)
         for number, epsilon in enumerate(noise, start=1)
@@ -261,7 +263,7 @@ CHOICES: Mapping[str, Choice] = {
         _labels, draw=_label_grid, inputs=_told, own={"latent_dim": 2},
     ),
     "free_bits": Choice(
-        "08", "nats that are free in the top layer", (0, 0.5, 1, 2), 1,
+        "08", "nats that are free in the top layer", (0, 0.5, 1, 2), 2,
         "KL {kl_1:.1f} in layer 1 and {kl_2:.1f} in layer 2; negative ELBO {neg_elbo:.1f} nats per unseen image",
         _free_bits, draw=_rows_of_one_top, inputs=_black_and_white, own={"latent_dims": [8, 2]},
     ),
