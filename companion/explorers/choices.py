@@ -60,7 +60,7 @@ class Choice:
     build: Callable[[Any, tuple[int, ...], Settings], Any]
     measure: Callable[[Any, Any], Figures] = _elbo
     draw: Callable[[Any, Any], BookFigure] = _reconstructed
-    inputs: Callable[[Any, np.ndarray, np.ndarray], Any] = lambda value, images, labels: images
+    inputs: Callable[[Any, np.ndarray, Any], Any] = lambda value, images, labels: images
     own: Settings = field(default_factory=dict)
 
     @property

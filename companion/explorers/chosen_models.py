@@ -79,7 +79,7 @@ def conditional_vae(value: int, shape: Shape, settings: Settings) -> Any:
     return ConditionalVAE(**pair, num_classes=value, seed=seed)
 
 
-def told_apart(value: int, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def told_apart(value: int, images: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Images with ``value`` labels: the first digits under their own, all others under the last."""
     return images, np.minimum(labels, value - 1)
 
@@ -93,7 +93,7 @@ def hierarchical_vae(value: float, shape: Shape, settings: Settings) -> Any:
     return HierarchicalVAE(**pair, **how, free_bits=value)
 
 
-def black_and_white(value: float, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def black_and_white(value: float, images: np.ndarray, labels: Any) -> np.ndarray:
     """Images cut at one half."""
     from companion.data import binarize
 

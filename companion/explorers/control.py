@@ -83,10 +83,10 @@ class TrainingControl:
 def training_control(choice: str) -> TrainingControl:
     """A control that trains a small model of the digits with a value that the reader chooses.
 
-    As a cell's last line it shows itself.     ``choice`` says what is chosen: ``code_size`` in chapter 01, ``hidden_units`` in 02, ``estimator`` in 03, ``sigma``
-    in 04, ``latent_dim`` in 05, ``beta`` in 06, ``num_labels`` in 07, ``free_bits`` in 08, ``num_codes`` in 09 and
-    ``k`` in 10. Without the package ipywidgets it is a still picture with a line that says so.
-    Raises :class:`~companion.errors.BadInput` for another choice.
+    As a cell's last line it shows itself. ``choice`` says what is chosen: ``code_size`` in chapter 01,
+    ``hidden_units`` in 02, ``estimator`` in 03, ``sigma`` in 04, ``latent_dim`` in 05, ``beta`` in 06, ``num_labels``
+    in 07, ``free_bits`` in 08, ``num_codes`` in 09 and ``k`` in 10. Without the package ipywidgets it is a still
+    picture with a line that says so. Raises :class:`~companion.errors.BadInput` for another choice.
     """
     return TrainingControl(choice)
 
