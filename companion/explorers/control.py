@@ -92,7 +92,7 @@ def training_control(choice: str) -> TrainingControl:
 
 
 def _box_of(choice: str) -> Any:
-    import ipywidgets
+    import ipywidgets  # type: ignore[import-untyped]
 
     row = CHOICES[choice]
     wide = {"description_width": "initial"}
