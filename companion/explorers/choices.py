@@ -25,6 +25,8 @@ COMMON: Mapping[str, Any] = {
     "seed": 0,
 }
 SHOWN_IMAGES = 12
+#: Codes of two coordinates, one a row of a picture.
+THREE_CODES = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
 Figures = dict[str, float]
 
 
@@ -99,16 +101,14 @@ def _sampled(model: Any, x: Any) -> BookFigure:
 
 
 def _label_grid(model: Any, x: Any) -> BookFigure:
-    codes = np.random.default_rng(0).normal(size=(2, model.latent_dim))
     last = model.num_classes - 1
     rest = "9" if last == 9 else f"{last} to 9"
-    return condition_grid(model, codes, range(last + 1), label_names=[*map(str, range(last)), rest])
+    return condition_grid(model, THREE_CODES, range(last + 1), label_names=[*map(str, range(last)), rest])
 
 
 def _rows_of_one_top(model: Any, x: Any) -> BookFigure:
     """Three rows, each with one z2, and z1 drawn again for every image."""
-    tops = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
-    held = {2: np.repeat(tops, SHOWN_IMAGES, axis=0)}
+    held = {2: np.repeat(THREE_CODES, SHOWN_IMAGES, axis=0)}
     codes = model.sample_layers(len(held[2]), seed=3, held=held)[0]
     return samples(model.decode(codes), columns=SHOWN_IMAGES)
 

@@ -109,5 +109,5 @@ def _box_of(choice: str) -> Any:
     box.words, box.picture = ipywidgets.HTML(), ipywidgets.HTML()
     # Wrapped, so that the three stand below each other on a phone.
     row_of_three = ipywidgets.HBox((box.values, box.button, box.progress), layout={"flex_flow": "row wrap"})
-    box.children = (row_of_three, box.words, box.picture)
+    box.children = (row_of_three, box.picture, box.words)
     return box
