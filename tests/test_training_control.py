@@ -90,7 +90,7 @@ def test_each_choice_has_the_effect_that_is_certain():
     assert freed["kl_2"] > paid["kl_2"]
     few, many = figures_of("num_codes", 2, 8, 64)
     assert 1 <= few["perplexity"] <= 8 < many["perplexity"] <= 64
-    for figures in figures_of("k", 6, 1, 20):
+    for figures in figures_of("k", 2, 1, 20):
         assert figures["bound"] < figures["neg_elbo"]
 
 
@@ -234,11 +234,11 @@ def test_the_control_is_imported_without_keras_and_ipywidgets():
     program = (
         "import sys; sys.modules['ipywidgets'] = None\n"
         "from companion import explorers\n"
-        "print(explorers.training_control('beta').still()['text/html'][:20])\n"
+        "print(explorers.training_control('beta').still()['text/html'].partition(' ')[0])\n"
         "print('keras' in sys.modules, 'tensorflow' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ['<div class="training-', "False False"], done.stderr
+    assert done.stdout.splitlines() == ["<div", "False False"], done.stderr
 
 
 @each_choice
