@@ -36,8 +36,7 @@ class TrainingControl:
 
     @property
     def box(self) -> Any:
-        """The box of widgets, made when it is first asked for: ``values``, ``button``, ``progress``, ``words`` and
-        ``picture`` are its parts."""
+        """The box with its parts ``values``, ``button``, ``progress``, ``picture`` and ``words``, made on demand."""
         if self._box is None:
             self._box = _box_of(self.choice)
             self._box.button.on_click(self.press)

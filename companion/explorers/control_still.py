@@ -19,7 +19,7 @@ from companion.explorers.training import train
 
 STILLS = "training"
 COMMAND = f"python -m companion.explorers {STILLS}"
-#: Greys and a little type: more colours would only add bytes.
+#: Enough for greys and a little type; more colours would only add bytes.
 COLOURS = 16
 
 
