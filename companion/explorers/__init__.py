@@ -2,11 +2,13 @@
 
 Each function returns one explorer, which shows itself as the last line of a cell: with a kernel a widget whose
 ``state`` Python can read and set, in the book a picture that the page's own script brings to life, elsewhere a still
-picture. What they show comes from recorded runs; ``python -m companion.explorers NAME`` records one anew.
+picture. What they show comes from recorded runs; ``python -m companion.explorers NAME`` records one anew. A
+training control shows no recorded run but makes one: it trains with a value of the reader's choice.
 """
 
 from typing import Any
 
+from companion.explorers.control import training_control
 from companion.explorers.recording import names as recorded_names
 from companion.explorers.widget import explorer
 
@@ -19,6 +21,7 @@ __all__ = [
     "latent_plane",
     "recorded_names",
     "reparameterization",
+    "training_control",
 ]
 
 

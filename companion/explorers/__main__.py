@@ -4,16 +4,19 @@ import argparse
 import os
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from companion.errors import BadInput
 from companion.explorers import recipes
+from companion.explorers.control_still import STILLS, record_stills
 
 NAMES = sorted(
     found.name for found in pkgutil.iter_modules(recipes.__path__) if not found.name.startswith("_")
 )
+#: What can be recorded: the explorers, and the stills of the training controls.
+ALL = [*NAMES, STILLS]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,16 +24,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m companion.explorers", description=__doc__.partition(":")[0]
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(NAMES)} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(ALL)} (default: all)")
     parser.add_argument("--out", type=Path, help="the explorer's folder (default: results/explorers/NAME)")
     chosen = parser.parse_args(argv)
     # TensorFlow keeps quiet only if both are set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        for name in _known(chosen.names or NAMES, chosen.out):
+        for name in _known(chosen.names or ALL, chosen.out):
             out = chosen.out or Path("results", "explorers", name)
-            import_module(f"companion.explorers.recipes.{name}").record(out)
+            _recorder(name)(out)
             print(f"{name}: recorded in {out}", flush=True)
     except (BadInput, OSError) as error:
         print(f"companion.explorers: {error}", file=sys.stderr)
@@ -38,11 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _recorder(name: str) -> Callable[[Path], None]:
+    """What records ``name`` into a folder."""
+    if name == STILLS:
+        return record_stills
+    record: Callable[[Path], None] = import_module(f"companion.explorers.recipes.{name}").record
+    return record
+
+
 def _known(names: Sequence[str], out: Path | None) -> Sequence[str]:
     for name in names:
-        if name not in NAMES:
+        if name not in ALL:
             raise BadInput(
-                f"the explorer {name!r} is unknown: expected one of {', '.join(NAMES)}; name one of these."
+                f"the explorer {name!r} is unknown: expected one of {', '.join(ALL)}; name one of these."
             )
     if out is not None and len(names) != 1:
         raise BadInput(f"{len(names)} explorers and one folder {out}: expected one; name it before --out.")

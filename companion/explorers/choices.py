@@ -1,0 +1,195 @@
+"""What can be chosen before a training in a chapter: the values that are offered, the model, figures and picture.
+
+A row of :data:`CHOICES` is one control. Its functions import Keras when they are called, so that the table can be read
+without it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from companion.explorers import chosen_models as models
+from companion.explorers.chosen_models import ESTIMATORS, Settings
+from companion.plots import BookFigure, condition_grid, originals_and_reconstructions, samples
+
+#: The settings of every training that a row of the table does not change.
+COMMON: Mapping[str, Any] = {
+    "dataset": "digits",
+    "hidden": [128],
+    "latent_dim": 8,
+    "learning_rate": 3e-3,
+    "batch_size": 50,
+    "epochs": 20,
+    "seed": 0,
+}
+SHOWN_IMAGES = 12
+#: Codes of two coordinates, one a row of a picture.
+THREE_CODES = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
+Figures = dict[str, float]
+
+
+def _elbo(model: Any, x: Any) -> Figures:
+    """The negative ELBO and its two terms, means over images in nats, under noise that is the same every time."""
+    n = len(x[0] if isinstance(x, tuple) else x)
+    terms = model.elbo_terms(x, model.noise(n, seed=0))
+    means = {name: float(np.mean(values)) for name, values in terms.items()}
+    layers = {name: mean for name, mean in means.items() if name.startswith("kl_")}
+    return {
+        "neg_elbo": -means["elbo"], "reconstruction": -means["log_likelihood"], "kl": means["kl"], **layers
+    }  # fmt: skip
+
+
+def _reconstructed(model: Any, x: Any) -> BookFigure:
+    shown = x[:SHOWN_IMAGES]
+    return originals_and_reconstructions(shown, {"reconstructed": model.reconstruct(shown)})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing to choose: its ``label``, the ``values`` that are offered, and the one that stands there at first.
+
+    ``build(value, shape, settings)`` makes the model, ``inputs(value, images, labels)`` what it is trained and measured
+    on, ``measure(model, x)`` the figures that ``sentence`` reports, and ``draw(model, x)`` the picture.
+    """
+
+    chapter: str
+    label: str
+    values: tuple[Any, ...]
+    first: Any
+    sentence: str
+    build: Callable[[Any, tuple[int, ...], Settings], Any]
+    measure: Callable[[Any, Any], Figures] = _elbo
+    draw: Callable[[Any, Any], BookFigure] = _reconstructed
+    inputs: Callable[[Any, np.ndarray, Any], Any] = lambda value, images, labels: images
+    own: Settings = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings of its trainings; a common one that ``own`` sets to None has no meaning there."""
+        return {name: value for name, value in {**COMMON, **self.own}.items() if value is not None}
+
+
+ELBO = (
+    "reconstruction {reconstruction:.1f} + KL {kl:.1f} = negative ELBO {neg_elbo:.1f} nats per unseen image"
+)
+
+
+def _cross_entropy(model: Any, x: Any) -> Figures:
+    return {"loss": float(model.evaluate(x, verbose=0))}
+
+
+def _with_size(model: Any, x: Any) -> Figures:
+    parameters = sum(network.count_params() for network in (model.encoder, model.decoder))
+    return {**_elbo(model, x), "parameters": parameters}
+
+
+def _with_error(model: Any, x: Any) -> Figures:
+    error = np.sqrt(np.mean(np.square(model.reconstruct(x) - x)))
+    return {**_elbo(model, x), "error": float(error)}
+
+
+def _with_units(model: Any, x: Any) -> Figures:
+    from companion.evaluation import active_units
+
+    return {**_elbo(model, x), "active": active_units(model, x)}
+
+
+def _sampled(model: Any, x: Any) -> BookFigure:
+    return samples(model.sample(2 * SHOWN_IMAGES, seed=0), columns=SHOWN_IMAGES)
+
+
+def _label_grid(model: Any, x: Any) -> BookFigure:
+    last = model.num_classes - 1
+    rest = "9" if last == 9 else f"{last} to 9"
+    return condition_grid(model, THREE_CODES, range(last + 1), label_names=[*map(str, range(last)), rest])
+
+
+def _rows_of_one_top(model: Any, x: Any) -> BookFigure:
+    """Three rows, each with one z2, and z1 drawn again for every image."""
+    held = {2: np.repeat(THREE_CODES, SHOWN_IMAGES, axis=0)}
+    codes = model.sample_layers(len(held[2]), seed=3, held=held)[0]
+    return samples(model.decode(codes), columns=SHOWN_IMAGES)
+
+
+def _with_use(model: Any, x: Any) -> Figures:
+    from companion.code_use import code_counts, perplexity
+
+    counts = code_counts(model.encode(x), model.num_embeddings)
+    return {**_elbo(model, x), "perplexity": perplexity(counts)}
+
+
+def _with_bound(model: Any, x: Any) -> Figures:
+    from companion.evaluation import log_likelihood
+
+    bound = float(-np.mean(log_likelihood(model, x, k=100)))
+    width = float(np.median(np.exp(0.5 * model.encode(x)[1])))
+    return {**_elbo(model, x), "bound": bound, "width": width}
+
+
+def _decoded_draws(model: Any, x: Any) -> BookFigure:
+    """What two draws from q make of each image."""
+    shown = x[:SHOWN_IMAGES]
+    z_mean, z_log_var, _ = model.encode(shown)
+    noise = np.random.default_rng(0).normal(size=(2, *z_mean.shape))
+    draws = {
+        f"draw {number}": model.decode(z_mean + np.exp(0.5 * z_log_var) * epsilon)
+        for number, epsilon in enumerate(noise, start=1)
+    }
+    return originals_and_reconstructions(shown, draws)
+
+
+#: Every control by the name of its choice, in the order of the chapters.
+CHOICES: Mapping[str, Choice] = {
+    "code_size": Choice(
+        "01", "numbers in a code", (1, 2, 4, 8, 16), 2,
+        "loss {loss:.1f} nats per unseen image",
+        models.autoencoder, _cross_entropy, own={"latent_dim": None},
+    ),
+    "hidden_units": Choice(
+        "02", "units in the hidden layers", (16, 64, 256), 64,
+        f"{{parameters:,}} parameters; {ELBO}",
+        models.vae_of_width, _with_size, own={"hidden": None},
+    ),
+    "estimator": Choice(
+        "03", "estimator of the encoder's gradient", tuple(ESTIMATORS), "score function, 1 draw",
+        ELBO,
+        models.vae_by_estimator,
+    ),
+    "sigma": Choice(
+        "04", "sigma of a normal pixel", (0.05, 0.1, 0.2, 0.5, 1.0), 0.2,
+        f"{ELBO} (densities, which may lie below 0); root mean squared error of a pixel {{error:.3f}}",
+        models.vae_of_normal_pixels, _with_error,
+    ),
+    "latent_dim": Choice(
+        "05", "coordinates of the code", (1, 2, 4, 8, 16, 32), 8,
+        f"{ELBO}; {{active}} active units",
+        models.vae_of_size, _with_units, _sampled, own={"latent_dim": None},
+    ),
+    "beta": Choice("06", "beta, the price of the code", (0.5, 1, 2, 4, 8, 16), 4, ELBO, models.beta_vae),
+    "num_labels": Choice(
+        "07", "labels that are told apart", (2, 3, 5, 10), 5,
+        ELBO,
+        models.conditional_vae, draw=_label_grid, inputs=models.told_apart, own={"latent_dim": 2},
+    ),
+    "free_bits": Choice(
+        "08", "nats that are free in the top layer", (0, 0.5, 1, 2), 2,
+        "KL {kl_1:.1f} in layer 1 and {kl_2:.1f} in layer 2; negative ELBO {neg_elbo:.1f} nats per unseen image",
+        models.hierarchical_vae, draw=_rows_of_one_top, inputs=models.black_and_white,
+        own={"latent_dim": None, "latent_dims": [8, 2]},
+    ),
+    "num_codes": Choice(
+        "09", "entries of the codebook", (8, 16, 32, 64), 16,
+        "pixels {reconstruction:.1f} + codes {kl:.1f} = {neg_elbo:.1f} nats per unseen image; "
+        "perplexity {perplexity:.1f}",
+        models.vq_vae, _with_use,
+        own={"hidden": None, "latent_dim": None, "filters": [16, 32], "epochs": 5},
+    ),
+    "k": Choice(
+        "10", "k, draws an image", (1, 2, 5, 10, 20), 5,
+        "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
+        "median standard deviation of q {width:.2f}",
+        models.iwae, _with_bound, _decoded_draws,
+    ),
+}  # fmt: skip

@@ -1,0 +1,115 @@
+"""The models that the training controls build, each for one chosen value, and what they are trained on.
+
+``settings`` are those of the row of :data:`~companion.explorers.choices.CHOICES`. Keras is imported when a function is
+called.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Settings = Mapping[str, Any]
+Shape = tuple[int, ...]
+#: Draws an image, by the name of the estimator.
+ESTIMATORS = {"pathwise": 1, "score function, 1 draw": 1, "score function, 10 draws": 10}
+
+
+def _networks(kind: Any, shape: Shape, settings: Settings, **changed: Any) -> dict[str, Any]:
+    """The pair for a model of the class ``kind``, and the seed of its noise."""
+    how = {**settings, **changed}
+    pair = kind.build_networks(shape, how["latent_dim"], hidden=tuple(how["hidden"]), seed=how["seed"])
+    return {**pair, "seed": how["seed"]}
+
+
+def autoencoder(value: int, shape: Shape, settings: Settings) -> Any:
+    """A plain autoencoder with ``value`` numbers in a code."""
+    from companion.autoencoder import Autoencoder
+
+    return Autoencoder(**_networks(Autoencoder, shape, settings, latent_dim=value))
+
+
+def vae_of_width(value: int, shape: Shape, settings: Settings) -> Any:
+    """A VAE with ``value`` units in each hidden layer."""
+    from companion.vae import VAE
+
+    return VAE(**_networks(VAE, shape, settings, hidden=[value]))
+
+
+def vae_by_estimator(value: str, shape: Shape, settings: Settings) -> Any:
+    """A VAE whose encoder learns by the estimator ``value``."""
+    from companion.explorers.score_function import ScoreFunctionVAE
+    from companion.vae import VAE
+
+    if value == "pathwise":
+        return VAE(**_networks(VAE, shape, settings))
+    return ScoreFunctionVAE(**_networks(VAE, shape, settings), num_samples=ESTIMATORS[value])
+
+
+def vae_of_normal_pixels(value: float, shape: Shape, settings: Settings) -> Any:
+    """A VAE with normal pixels of the standard deviation ``value``."""
+    from companion.likelihoods import Likelihood
+    from companion.vae import VAE
+
+    return VAE(**_networks(VAE, shape, settings), likelihood=Likelihood("normal", scale=value))
+
+
+def vae_of_size(value: int, shape: Shape, settings: Settings) -> Any:
+    """A VAE with ``value`` coordinates."""
+    from companion.vae import VAE
+
+    return VAE(**_networks(VAE, shape, settings, latent_dim=value))
+
+
+def beta_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A beta-VAE at the price ``value``."""
+    from companion.beta_vae import BetaVAE
+
+    return BetaVAE(**_networks(BetaVAE, shape, settings), beta=value)
+
+
+def conditional_vae(value: int, shape: Shape, settings: Settings) -> Any:
+    """A conditional VAE with ``value`` labels."""
+    from companion.conditional_vae import ConditionalVAE
+
+    seed = settings["seed"]
+    pair = ConditionalVAE.build_networks(
+        shape, settings["latent_dim"], hidden=tuple(settings["hidden"]), seed=seed, num_classes=value
+    )
+    return ConditionalVAE(**pair, num_classes=value, seed=seed)
+
+
+def told_apart(value: int, images: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Images with ``value`` labels: the first digits under their own, all others under the last."""
+    return images, np.minimum(labels, value - 1)
+
+
+def hierarchical_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """Two layers of codes, the upper one with ``value`` nats free of charge."""
+    from companion.hierarchical_vae import HierarchicalVAE
+
+    how = {"latent_dims": tuple(settings["latent_dims"]), "seed": settings["seed"]}
+    pair = HierarchicalVAE.build_networks(shape, hidden=tuple(settings["hidden"]), **how)
+    return HierarchicalVAE(**pair, **how, free_bits=value)
+
+
+def black_and_white(value: float, images: np.ndarray, labels: Any) -> np.ndarray:
+    """Images cut at one half."""
+    from companion.data import binarize
+
+    return binarize(images, "threshold")
+
+
+def vq_vae(value: int, shape: Shape, settings: Settings) -> Any:
+    """A VQ-VAE with ``value`` entries in its codebook."""
+    from companion.vq_vae import VQVAE
+
+    filters = tuple(settings["filters"])
+    return VQVAE(num_embeddings=value, filters=filters, input_shape=shape, seed=settings["seed"])
+
+
+def iwae(value: int, shape: Shape, settings: Settings) -> Any:
+    """An IWAE with ``value`` draws an image."""
+    from companion.iwae import IWAE
+
+    return IWAE(**_networks(IWAE, shape, settings), num_samples=value)
