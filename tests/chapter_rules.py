@@ -87,6 +87,13 @@ def sections(notebook: Notebook) -> Iterator[str]:
         yield "nothing is cited ({cite}`key`)"
 
 
+def headings_begin_cells(notebook: Notebook) -> Iterator[str]:
+    """Exercises and Summary begin cells of their own, so that no remark is torn from the figure that it is about."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (torn := re.search(r"\n## (Exercises|Summary)", cell.source)):
+            yield f"`## {torn[1]}` does not begin its cell; what stands before it belongs to the cells above"
+
+
 def rhythm(notebook: Notebook) -> Iterator[str]:
     """15 to 30 code cells, at most 6 lines in the median one and 30 in the longest, 70 to 140 words each."""
     cells = [cell for cell in course(notebook, "code") if cell.source.strip()]
@@ -202,6 +209,7 @@ def cited_keys(notebook: Notebook) -> set[str]:
 RULES: tuple[Rule, ...] = (
     head,
     sections,
+    headings_begin_cells,
     rhythm,
     alt_text_and_caption,
     figure_width,
