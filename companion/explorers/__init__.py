@@ -12,6 +12,7 @@ from companion.explorers.widget import explorer
 
 __all__ = [
     "beta",
+    "codebook",
     "condition",
     "elbo",
     "explorer",
@@ -71,3 +72,12 @@ def condition(**start: Any) -> Any:
     ``start`` may hold ``label`` and the two coordinates ``z``. Taught in chapter 07.
     """
     return explorer("condition", **start)
+
+
+def codebook(**start: Any) -> Any:
+    """Paint codes on the map of a VQ-VAE, and see the image that the map decodes to.
+
+    ``start`` may hold ``codes``, 7 rows of 7 codes, ``digit``, whose own codes they are compared with, ``brush``, the
+    code that is painted with, and ``at``, the chosen cell in reading order from 0. Taught in chapter 09.
+    """
+    return explorer("codebook", **start)
