@@ -16,6 +16,7 @@ __all__ = [
     "condition",
     "elbo",
     "explorer",
+    "hierarchy",
     "importance_samples",
     "latent_plane",
     "recorded_names",
@@ -81,3 +82,12 @@ def codebook(**start: Any) -> Any:
     code that is painted with, and ``at``, the chosen cell in reading order from 0. Taught in chapter 09.
     """
     return explorer("codebook", **start)
+
+
+def hierarchy(**start: Any) -> Any:
+    """Hold the top code of a VAE of two layers, draw the lower one again and again, and see what it decides.
+
+    ``start`` may hold the two coordinates ``z2``, ``seed``, the number of the noise from 0 to 99, and ``keep``, whether
+    the noise stays while z2 moves. Taught in chapter 08.
+    """
+    return explorer("hierarchy", **start)

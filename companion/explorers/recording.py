@@ -60,6 +60,12 @@ class Draft:
         # A step of 1/1023 is finer than what is to be told apart, and zip packs it well.
         self.decoded[f"{name}: pixels"] = np.rint(pixels * PIXEL_STEPS).astype("uint16")
 
+    def add_network(self, name: str, network: Any, codes: np.ndarray) -> None:
+        """Keep a Keras ``network`` whose outputs are numbers of any size, and what it makes of the first 50 ``codes``."""
+        self.decoders[name] = steps_of(network, self.arrays, logits=False)
+        self.decoded[f"{name}: codes"] = np.asarray(codes, "float32")[:CHECKED_CODES]
+        self.decoded[f"{name}: numbers"] = np.asarray(network(self.decoded[f"{name}: codes"]), "float32")
+
 
 def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8") -> None:
     """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`."""

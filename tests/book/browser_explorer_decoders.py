@@ -38,9 +38,9 @@ def tab(browser):
 def decoded_by_the_page(tab, weights, entries, steps, codes, condition=None) -> np.ndarray:
     packed = b64encode(weights).decode()
     condition = None if condition is None else np.asarray(condition).tolist()
-    return np.array(
-        tab.evaluate(DECODE, [front_end(), packed, entries, steps, np.asarray(codes).tolist(), condition])
-    )
+    # A map of vectors is to the page one row of numbers.
+    flat = np.reshape(codes, (len(codes), -1)).tolist()
+    return np.array(tab.evaluate(DECODE, [front_end(), packed, entries, steps, flat, condition]))
 
 
 def recorded_decoders():

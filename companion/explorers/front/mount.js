@@ -54,6 +54,9 @@ const STYLE = `
 .explorer-picture { width: 96px; height: 96px; image-rendering: pixelated; border: 1px solid var(--explorer-line);
   background: #fff; max-width: 100%; }
 .explorer-slider, .explorer-choice { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; }
+.explorer-tick-box { display: flex; align-items: center; gap: 0.4rem; }
+.explorer-tick-box input { width: 24px; height: 24px; margin: 0; accent-color: var(--explorer-accent); }
+.explorer-draws .explorer-picture { width: 84px; height: 84px; } .explorer-draws { max-width: 380px; margin: 0; }
 .explorer-slider label { min-width: 5.5rem; }
 .explorer-slider input { width: 12rem; max-width: 100%; min-height: 24px; accent-color: var(--explorer-accent); margin: 0; }
 .explorer-value { font-variant-numeric: tabular-nums; min-width: 4rem; }

@@ -60,6 +60,15 @@ function choice(label, options, onChange) {
   return { node: element("div", { class: "explorer-choice" }, element("label", { for: id }, label), select), set };
 }
 
+/* A box to tick. */
+function tick(label, onChange) {
+  const id = newId();
+  const input = element("input", { type: "checkbox", id });
+  input.addEventListener("change", () => onChange(input.checked));
+  const set = (checked) => (input.checked = checked);
+  return { node: element("div", { class: "explorer-tick-box" }, input, element("label", { for: id }, label)), set };
+}
+
 function button(label, onPress) {
   return element("button", { type: "button", class: "explorer-button", onclick: onPress }, label);
 }
@@ -163,6 +172,13 @@ const marker = () => drawn("circle", { r: 7, class: "explorer-marker" });
 function moveMarker(mark, to, [x, y]) {
   mark.setAttribute("cx", to.x(x));
   mark.setAttribute("cy", to.y(y));
+}
+
+/* The name of a class, written where the middle of its codes is. */
+function nameOfClass(name, codes, to) {
+  const middle = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const [x, y] = [0, 1].map((axis) => middle(codes.map((code) => code[axis])));
+  return drawn("text", { x: to.x(x), y: to.y(y) + 5, "text-anchor": "middle", class: "explorer-word" }, name);
 }
 
 /* A line through points. */
