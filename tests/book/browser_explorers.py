@@ -394,3 +394,49 @@ def test_the_painted_map_is_decoded_as_keras_decodes_it(opened):
         # The large picture comes after those of the palette. Paper is 255, ink 0.
         ink = 1 - np.array(live.evaluate(INK, len(entries))) / 255
         assert np.abs(ink - pixels.ravel() / recording.PIXEL_STEPS).max() <= 0.002 + 0.5 / 255
+
+
+def draws_of(live) -> list[str]:
+    """The pictures of the draws, and last that of the mean."""
+    return live.evaluate("live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())")
+
+
+def test_the_top_layer_is_held_while_the_lower_one_is_drawn_again(opened):
+    watched, live = opened("hierarchy")
+    facts = recording.read("hierarchy").facts
+    again = live.get_by_role("button", name="Draw z1 again")
+    keep = live.get_by_role("checkbox", name="Keep the noise while z2 moves")
+    hand = live.locator(".explorer-plane")
+    first = draws_of(live)
+    assert len(first) == facts["shown"]["draws"] + 1 == len(set(first))
+    again.press("Enter")
+    second = draws_of(live)
+    assert numbers(live.locator(".explorer-readout").inner_text())[1:4] == [*facts["start"]["z2"], 1]
+    assert all(a != b for a, b in zip(first[:-1], second[:-1], strict=True)), "a draw stayed"
+    assert first[-1] == second[-1], "the mean moved, though z2 was held"
+    # The same noise is the same pictures, here and in every other copy of the page.
+    live.evaluate(MOVE, {"seed": 0})
+    assert draws_of(live) == first
+    hand.press("ArrowUp")
+    moved = draws_of(live)
+    assert moved[-1] != first[-1]
+    hand.press("ArrowDown")
+    assert draws_of(live) == first, "the noise did not stay"
+    keep.uncheck()
+    hand.press("ArrowUp")
+    hand.press("ArrowDown")
+    assert draws_of(live)[-1] == first[-1] and draws_of(live)[:-1] != first[:-1]
+    assert "changes when z2 moves" in live.locator(".explorer-readout").inner_text()
+    assert watched.problems == []
+
+
+def test_the_widths_said_are_those_of_the_prior_below(opened):
+    _, live = opened("hierarchy")
+    kept = np.load(recording.folder() / "hierarchy" / recording.DECODED)
+    for z2, log_variance in list(
+        zip(kept["log variance of z1: codes"], kept["log variance of z1: numbers"], strict=True)
+    )[:5]:
+        _, second = said(live, {"z2": z2.tolist()}).splitlines()
+        sigmas = np.exp(log_variance / 2)
+        # The first numbers are those in the names z2 and z1.
+        assert numbers(second)[2:5] == pytest.approx([sigmas.min(), sigmas.max(), len(sigmas)], abs=0.0071)

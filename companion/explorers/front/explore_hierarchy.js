@@ -8,11 +8,12 @@ function drawBelow(decoders, z2, noise) {
 }
 
 explore.hierarchy = (live, { shown, decoders, state, move }) => {
-  const { codes, labels, colours, range, draws } = shown;
+  const { codes, labels, colours, range, draws, kl } = shown;
   const seeds = 100;
   const help =
-    "Drag the point, or focus the plane and use the arrow keys, to move the top code z2. Every picture in the row has " +
-    "this z2 and a lower code z1 of its own, drawn from p(z1|z2). Hold z2 and draw again; then keep the noise and move z2.";
+    `Drag the point, or focus the plane and use the arrow keys, to move the top code z2. Each of the ${draws} pictures has ` +
+    "this z2 and a lower code z1 of its own, drawn from p(z1|z2). Hold z2 and draw again; then keep the noise and move z2. " +
+    `Of an image, the top layer of this model carries ${written(kl[1], 1)} nats, the lower one ${written(kl[0], 1)}.`;
   const words = readout();
   const group = drawn("g", { "aria-hidden": "true" });
   const mark = marker();
@@ -62,8 +63,8 @@ explore.hierarchy = (live, { shown, decoders, state, move }) => {
     words.say(
       `z2 = (${state.z2.map((value) => written(value)).join(", ")}), noise number ${state.seed}, which ` +
         `${state.keep ? "stays" : "changes"} when z2 moves.\n` +
-        `p(z1|z2) is between ${written(Math.min(...sigmas))} and ${written(Math.max(...sigmas))} wide in its ${width} ` +
-        `coordinates. Two of the ${draws} pictures differ on average in ${written(apart(samples), 0)} of ` +
+        `Given z2, the widths of z1 go from ${written(Math.min(...sigmas))} to ${written(Math.max(...sigmas))} in its ` +
+        `${width} coordinates. Two of the ${draws} pictures differ on average in ${written(apart(samples), 0)} of ` +
         `${samples[0].length} pixels.`,
     );
   };

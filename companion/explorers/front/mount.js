@@ -56,7 +56,8 @@ const STYLE = `
 .explorer-slider, .explorer-choice { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; }
 .explorer-tick-box { display: flex; align-items: center; gap: 0.4rem; }
 .explorer-tick-box input { width: 24px; height: 24px; margin: 0; accent-color: var(--explorer-accent); }
-.explorer-draws .explorer-picture { width: 84px; height: 84px; } .explorer-draws { max-width: 380px; margin: 0; }
+.explorer-draws { display: grid; grid-template-columns: repeat(4, minmax(0, 84px)); margin: 0; }
+.explorer-draws .explorer-picture { width: 100%; height: auto; }
 .explorer-slider label { min-width: 5.5rem; }
 .explorer-slider input { width: 12rem; max-width: 100%; min-height: 24px; accent-color: var(--explorer-accent); margin: 0; }
 .explorer-value { font-variant-numeric: tabular-nums; min-width: 4rem; }
