@@ -61,7 +61,7 @@ class Draft:
         self.decoded[f"{name}: pixels"] = np.rint(pixels * PIXEL_STEPS).astype("uint16")
 
     def add_network(self, name: str, network: Any, codes: np.ndarray) -> None:
-        """Keep a Keras ``network`` whose outputs are numbers of any size, and what it makes of the first 50 ``codes``."""
+        """Keep a Keras ``network`` whose outputs are numbers, and what it makes of the first 50 ``codes``."""
         self.decoders[name] = steps_of(network, self.arrays, logits=False)
         self.decoded[f"{name}: codes"] = np.asarray(codes, "float32")[:CHECKED_CODES]
         self.decoded[f"{name}: numbers"] = np.asarray(network(self.decoded[f"{name}: codes"]), "float32")

@@ -345,7 +345,9 @@ def test_paint_changes_the_cells_it_touches_and_can_be_taken_off(opened):
     assert map_on_the_page(live) == stroke
     first, second = live.locator(".explorer-readout").inner_text().splitlines()
     assert numbers(first) == [size, size, 15, 15]
-    changed = sum(a != b for line, before in zip(stroke, own, strict=True) for a, b in zip(line, before, strict=True))
+    changed = sum(
+        a != b for line, before in zip(stroke, own, strict=True) for a, b in zip(line, before, strict=True)
+    )
     assert numbers(second)[:3] == [changed, size * size, facts["start"]["digit"]]
     painted = live.evaluate(PICTURES)
     assert painted != clean

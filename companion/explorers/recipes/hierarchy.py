@@ -40,7 +40,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
     terms = model.elbo_terms(test, model.noise(len(test), seed=0))
     draft.shown = {
         "codes": rounded(model.encode_layers(test)[1][0], 2),
-        "labels": [int(label) for label in digits.y_test],
+        "labels": [int(label) for label in np.asarray(digits.y_test)],
         "colours": CLASS_COLOURS,
         "range": [-REACH, REACH],
         "draws": DRAWS,
@@ -103,13 +103,15 @@ def _still(model: Any, draft: Draft, draws: np.random.Generator) -> BookFigure:
     )
     with book_style():
         figure = BookFigure(PAGE_WIDTH, 3.2, alt_text=alt)
-        plane, beside = figure.subfigures(1, 2, width_ratios=[1, 1.3])
-        axes = plane.subplots()
+        names = "".join(str(i) for i in range(DRAWS))
+        half = DRAWS // 2
+        panels = figure.subplot_mosaic(f"ppp{names[:half]}\nppp{names[half:]}")
+        axes = panels["p"]
         axes.scatter(*np.array(shown["codes"]).T, s=6, c=[CLASS_COLOURS[label] for label in shown["labels"]])
         axes.scatter(*z2, s=90, color="#000000", edgecolors="#ffffff", zorder=3)
         axes.set(title="top layer", xlim=shown["range"], ylim=shown["range"], aspect="equal")
         axes.set(xlabel="first coordinate of z2", ylabel="second coordinate")
-        for place, pixels in zip(beside.subplots(2, DRAWS // 2).flat, pictures, strict=True):
-            place.imshow(pixels[..., 0], **GREY)
-            place.set(xticks=[], yticks=[])
+        for name, pixels in zip(names, pictures, strict=True):
+            panels[name].imshow(pixels[..., 0], **GREY)
+            panels[name].set(xticks=[], yticks=[])
     return figure
