@@ -67,8 +67,11 @@ class Draft:
         self.decoded[f"{name}: numbers"] = np.asarray(network(self.decoded[f"{name}: codes"]), "float32")
 
 
-def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8") -> None:
-    """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`."""
+def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8", *, colours: int = 64) -> None:
+    """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`.
+
+    ``colours`` is how many the still may have: more where small dots in many colours must be told apart.
+    """
     from companion.machine import commit, versions
 
     weights, entries = pack(draft.arrays.values, kept_as)
@@ -90,7 +93,7 @@ def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8") -> None:
     # The facts come last: a folder that was left half written has none, and counts as not recorded.
     (out / FACTS).unlink(missing_ok=True)
     (out / WEIGHTS).write_bytes(weights)
-    (out / STILL).write_bytes(light_png(still.image_bytes()))
+    (out / STILL).write_bytes(light_png(still.image_bytes(), colours))
     if draft.decoded:
         np.savez_compressed(out / DECODED, **draft.decoded)  # type: ignore[arg-type]
     text = json.dumps(facts, allow_nan=False, separators=(",", ":"))

@@ -47,7 +47,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
         "kl": [rounded(np.mean(terms[name]), 1) for name in ("kl_1", "kl_2")],
     }
     draft.start = {"z2": [1.0, 0.5], "seed": 0, "keep": True}
-    write(draft, out, _still(model, draft, draws), chosen["kept_as"])
+    write(draft, out, _still(model, draft, draws), chosen["kept_as"], colours=200)
 
 
 def _trained(images: np.ndarray, chosen: dict[str, Any]) -> Any:
@@ -107,8 +107,9 @@ def _still(model: Any, draft: Draft, draws: np.random.Generator) -> BookFigure:
         half = DRAWS // 2
         panels = figure.subplot_mosaic(f"ppp{names[:half]}\nppp{names[half:]}")
         axes = panels["p"]
-        axes.scatter(*np.array(shown["codes"]).T, s=6, c=[CLASS_COLOURS[label] for label in shown["labels"]])
-        axes.scatter(*z2, s=90, color="#000000", edgecolors="#ffffff", zorder=3)
+        first, second = np.array(shown["codes"]).T
+        axes.scatter(first, second, s=6, c=[CLASS_COLOURS[label] for label in shown["labels"]])
+        axes.scatter(z2[0], z2[1], s=90, color="#000000", edgecolors="#ffffff", zorder=3)
         axes.set(title="top layer", xlim=shown["range"], ylim=shown["range"], aspect="equal")
         axes.set(xlabel="first coordinate of z2", ylabel="second coordinate")
         for name, pixels in zip(names, pictures, strict=True):
