@@ -71,7 +71,8 @@ def _step_of(layer: Any, decoder: Any, arrays: Arrays) -> Step:
         return {"do": "crop", "top": top, "left": left}
     raise BadInput(
         f"a decoder with a {kind} layer: the front end knows Dense, Reshape, Conv2D with stride 1, Conv2DTranspose and "
-        f"Cropping2D, tanh, a product with a number, and a condition beside a dense layer; build the decoder with companion.networks."
+        f"Cropping2D, tanh, a product with a number, and a condition beside a dense layer; build the decoder with "
+        f"companion.networks."
     )
 
 

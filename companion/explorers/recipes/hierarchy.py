@@ -20,7 +20,7 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 64,
     "epochs": 40,
     "seed": 0,
-    "kept_as": "int8",
+    "kept_as": "float16",
 }
 REACH = 3.0
 DRAWS = 8
