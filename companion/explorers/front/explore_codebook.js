@@ -130,7 +130,8 @@ explore.codebook = (live, { shown, decoders, state, move }) => {
       `Row ${Math.floor(state.at / size) + 1}, column ${(state.at % size) + 1} holds code ${codes[state.at]}; ` +
         `the brush paints code ${state.brush}.\n` +
         (painted
-          ? `${painted} of ${codes.length} codes differ from those of the handwritten ${state.digit}; that changes ` +
+          ? `${painted} of ${codes.length} codes ${painted === 1 ? "differs" : "differ"} from those of the handwritten ` +
+            `${state.digit}; that changes ` +
             `${changed} of ${pixels.length} pixels by more than a tenth.`
           : `All ${codes.length} codes are those of a handwritten ${state.digit}.`),
     );

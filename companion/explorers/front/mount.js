@@ -34,15 +34,15 @@ const STYLE = `
 .explorer-cursor { fill: none; stroke: #000; stroke-width: 3; }
 .explorer-painted { fill: none; stroke: #0072b2; stroke-width: 2.5; }
 .explorer-number { font-size: 13px; text-anchor: middle; fill: #000; }
-.explorer-palette { display: flex; flex-wrap: wrap; gap: 0.3rem; margin: 0.5rem 0; padding: 0; border: 0; min-width: 0; }
+.explorer-palette { display: flex; flex-wrap: wrap; gap: 0.25rem; margin: 0.5rem 0; padding: 0; border: 0; min-width: 0; }
 .explorer-palette legend { float: none; font-size: 0.9em; font-weight: 600; margin: 0 0 0.3rem; padding: 0; width: auto; }
-.explorer-tile { position: relative; display: block; width: 36px; cursor: pointer; }
+.explorer-tile { position: relative; display: block; width: 34px; cursor: pointer; }
 .explorer-tile input { appearance: none; position: absolute; inset: 0; margin: 0; width: 100%; height: 100%; cursor: pointer;
   border: 1px solid var(--explorer-line); border-radius: 0.25rem; }
 .explorer-tile input:checked { border: 3px solid currentcolor; }
 .explorer-tile-name { display: block; text-align: center; color: #000; font-size: 13px; line-height: 24px;
   border-radius: 0.25rem 0.25rem 0 0; }
-.explorer-tile .explorer-picture { display: block; width: 100%; height: 36px; border: 0; border-radius: 0 0 0.25rem 0.25rem; }
+.explorer-tile .explorer-picture { display: block; width: 100%; height: 34px; border: 0; border-radius: 0 0 0.25rem 0.25rem; }
 .explorer-drawing { max-width: 100%; height: auto; display: block; border: 1px solid var(--explorer-line); }
 .explorer-strong { fill: none; stroke: var(--explorer-accent); stroke-width: 3; }
 .explorer-thread { stroke: var(--explorer-line); stroke-width: 1; }
