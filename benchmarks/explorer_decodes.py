@@ -41,7 +41,8 @@ def convolutional() -> tuple[bytes, list, list]:
 
 def measure(tab, name: str, weights: bytes, entries: list, steps: list) -> None:
     """Print one line for a decoder."""
-    length = entries[steps[0]["kernel"]]["shape"][0]
+    first = steps[0]
+    length = int(np.prod(first["from"])) if "from" in first else entries[first["kernel"]]["shape"][0]
     codes = np.random.default_rng(0).normal(size=(WARM_UP + CODES, length)).tolist()
     joins = [step for step in steps if step["do"] == "join"]
     condition = [1.0] + [0.0] * 9 if joins else None

@@ -93,6 +93,17 @@ def test_steps_of_a_dense_and_of_a_convolutional_decoder():
     assert conditional[1]["by"] == pytest.approx(3**0.5)
 
 
+def test_steps_of_a_log_variance_keep_its_bound():
+    import keras
+
+    from companion.networks import LOG_VAR_BOUND, build_encoder
+
+    encoder = build_encoder((2,), 3, hidden=(4,))
+    steps = steps_of(keras.Model(encoder.input, encoder.outputs[1]), Arrays(), logits=False)
+    assert [step["do"] for step in steps] == ["dense", "dense", "scale", "tanh", "scale"]
+    assert [step["by"] for step in steps if "by" in step] == pytest.approx([1 / LOG_VAR_BOUND, LOG_VAR_BOUND])
+
+
 def test_layers_that_the_front_end_does_not_know_are_refused():
     import keras
 
@@ -102,6 +113,11 @@ def test_layers_that_the_front_end_does_not_know_are_refused():
     normed = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
     with pytest.raises(BadInput, match="BatchNormalization layer"):
         steps_of(normed, Arrays())
+    codes = keras.Input((2,))
+    h = keras.layers.Dense(3)(codes)
+    for product in (h * h, 2 / h, keras.ops.exp(h)):
+        with pytest.raises(BadInput, match="(Multiply|Divide|Exp) layer"):
+            steps_of(keras.Model(codes, product), Arrays())
 
 
 def test_every_explorer_is_recorded_and_every_record_has_a_recipe_and_a_function():

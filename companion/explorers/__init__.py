@@ -14,9 +14,11 @@ from companion.explorers.widget import explorer
 
 __all__ = [
     "beta",
+    "codebook",
     "condition",
     "elbo",
     "explorer",
+    "hierarchy",
     "importance_samples",
     "latent_plane",
     "recorded_names",
@@ -74,3 +76,21 @@ def condition(**start: Any) -> Any:
     ``start`` may hold ``label`` and the two coordinates ``z``. Taught in chapter 07.
     """
     return explorer("condition", **start)
+
+
+def codebook(**start: Any) -> Any:
+    """Paint codes on the map of a VQ-VAE, and see the image that the map decodes to.
+
+    ``start`` may hold ``codes``, 7 rows of 7 codes, ``digit``, whose own codes they are compared with, ``brush``, the
+    code that is painted with, and ``at``, the chosen cell in reading order from 0. Taught in chapter 09.
+    """
+    return explorer("codebook", **start)
+
+
+def hierarchy(**start: Any) -> Any:
+    """Hold the top code of a VAE of two layers, draw the lower one again and again, and see what it decides.
+
+    ``start`` may hold the two coordinates ``z2``, ``seed``, the number of the noise from 0 to 99, and ``keep``, whether
+    the noise stays while z2 moves. Taught in chapter 08.
+    """
+    return explorer("hierarchy", **start)

@@ -36,7 +36,8 @@ def steps_of(decoder: Any, arrays: Arrays, *, logits: bool = True) -> list[Step]
     Raises :class:`~companion.errors.BadInput` for a layer or an activation that the front end does not know.
     """
     steps: list[Step] = []
-    for layer in decoder.layers:
+    # Not `layers`: an operation such as tanh in the middle of a network is none of them, and would be lost in silence.
+    for layer in getattr(decoder, "operations", decoder.layers):
         step = _step_of(layer, decoder, arrays)
         steps += [step | {"shape": _shape(layer)}] if step else []
     steps[0]["from"] = [int(size) for size in decoder.inputs[0].shape[1:]]
@@ -61,13 +62,28 @@ def _step_of(layer: Any, decoder: Any, arrays: Arrays) -> Step:
     if kind == "Concatenate" and len(_shape(layer)) == 1:
         scales = [other.scale for other in decoder.layers if type(other).__name__ == "Rescaling"]
         return {"do": "join", "by": float(scales[0]) if scales else 1.0}
+    if kind == "Tanh":
+        return {"do": "tanh"}
+    if kind in ("TrueDivide", "Multiply") and (factor := _factor(layer, kind)) is not None:
+        return {"do": "scale", "by": factor}
     if kind == "Cropping2D":
         (top, _), (left, _) = layer.cropping
         return {"do": "crop", "top": top, "left": left}
     raise BadInput(
         f"a decoder with a {kind} layer: the front end knows Dense, Reshape, Conv2D with stride 1, Conv2DTranspose and "
-        f"Cropping2D, and a condition beside a dense layer; build the decoder with companion.networks."
+        f"Cropping2D, tanh, a product with a number, and a condition beside a dense layer; build the decoder with "
+        f"companion.networks."
     )
+
+
+def _factor(operation: Any, kind: str) -> float | None:
+    """The number by which ``operation`` multiplies what it is given; None where both sides are computed."""
+    first, second = operation._inbound_nodes[-1].arguments.args
+    if kind == "Multiply" and isinstance(first, (int, float)):
+        return float(first)
+    if isinstance(second, (int, float)):
+        return 1 / second if kind == "TrueDivide" else float(second)
+    return None
 
 
 def _shape(layer: Any) -> list[int]:

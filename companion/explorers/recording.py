@@ -60,9 +60,18 @@ class Draft:
         # A step of 1/1023 is finer than what is to be told apart, and zip packs it well.
         self.decoded[f"{name}: pixels"] = np.rint(pixels * PIXEL_STEPS).astype("uint16")
 
+    def add_network(self, name: str, network: Any, codes: np.ndarray) -> None:
+        """Keep a Keras ``network`` whose outputs are numbers, and what it makes of the first 50 ``codes``."""
+        self.decoders[name] = steps_of(network, self.arrays, logits=False)
+        self.decoded[f"{name}: codes"] = np.asarray(codes, "float32")[:CHECKED_CODES]
+        self.decoded[f"{name}: numbers"] = np.asarray(network(self.decoded[f"{name}: codes"]), "float32")
 
-def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8") -> None:
-    """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`."""
+
+def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8", *, colours: int = 64) -> None:
+    """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`.
+
+    ``colours`` is how many the still may have: more where small dots in many colours must be told apart.
+    """
     from companion.machine import commit, versions
 
     weights, entries = pack(draft.arrays.values, kept_as)
@@ -84,7 +93,7 @@ def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8") -> None:
     # The facts come last: a folder that was left half written has none, and counts as not recorded.
     (out / FACTS).unlink(missing_ok=True)
     (out / WEIGHTS).write_bytes(weights)
-    (out / STILL).write_bytes(light_png(still.image_bytes()))
+    (out / STILL).write_bytes(light_png(still.image_bytes(), colours))
     if draft.decoded:
         np.savez_compressed(out / DECODED, **draft.decoded)  # type: ignore[arg-type]
     text = json.dumps(facts, allow_nan=False, separators=(",", ":"))

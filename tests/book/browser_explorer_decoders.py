@@ -22,6 +22,13 @@ DECODE = """([source, weights, entries, steps, codes, condition]) => {
     const run = decode(steps, unpack(bytes(weights), entries));
     return codes.map((code, i) => Array.from(run(code, condition && condition[i])));
 }"""
+DRAW_BELOW = """([source, weights, entries, networks, tops, noise]) => {
+    const { decode, unpack, bytes, draw } = new Function(source +
+        '; return { decode: makeDecoder, unpack: unpackArrays, bytes: bytesOfBase64, draw: drawBelow };')();
+    const arrays = unpack(bytes(weights), entries);
+    const run = Object.fromEntries(Object.entries(networks).map(([name, steps]) => [name, decode(steps, arrays)]));
+    return tops.map((z2, i) => Array.from(draw(run, z2, noise[i])));
+}"""
 UNPACK = """([source, weights, entries]) => {
     const unpack = new Function(source + '; return (w, e) => unpackArrays(bytesOfBase64(w), e);')();
     return unpack(weights, entries).map(({ values }) => Array.from(values));
@@ -38,9 +45,16 @@ def tab(browser):
 def decoded_by_the_page(tab, weights, entries, steps, codes, condition=None) -> np.ndarray:
     packed = b64encode(weights).decode()
     condition = None if condition is None else np.asarray(condition).tolist()
-    return np.array(
-        tab.evaluate(DECODE, [front_end(), packed, entries, steps, np.asarray(codes).tolist(), condition])
-    )
+    # A map of vectors is to the page one row of numbers.
+    flat = np.reshape(codes, (len(codes), -1)).tolist()
+    return np.array(tab.evaluate(DECODE, [front_end(), packed, entries, steps, flat, condition]))
+
+
+def expected_of(kept, decoder: str) -> np.ndarray:
+    """What Keras made of the kept codes: pixels, or, for a network inside a model, numbers of any size."""
+    if f"{decoder}: numbers" in kept:
+        return kept[f"{decoder}: numbers"]
+    return kept[f"{decoder}: pixels"] / recording.PIXEL_STEPS
 
 
 def recorded_decoders():
@@ -54,13 +68,27 @@ def test_the_page_decodes_as_keras_did_when_it_was_recorded(tab, name, decoder):
     recorded = recording.read(name)
     facts = recorded.facts
     kept = np.load(recording.folder() / name / recording.DECODED)
-    codes, pixels = kept[f"{decoder}: codes"], kept[f"{decoder}: pixels"] / recording.PIXEL_STEPS
+    codes, expected = kept[f"{decoder}: codes"], expected_of(kept, decoder)
     condition = kept.get(f"{decoder}: condition")
     steps = facts["decoders"][decoder]
     seen = decoded_by_the_page(tab, recorded.weights, facts["arrays"], steps, codes, condition)
     assert len(codes) == 50
-    assert pixels.std(axis=0).max() > 0.05, "all pictures are alike, so nothing was compared"
-    assert np.abs(seen.reshape(pixels.shape) - pixels).max() <= ALLOWED[facts["settings"]["kept_as"]]
+    assert expected.std(axis=0).max() > 0.05, "all pictures are alike, so nothing was compared"
+    assert np.abs(seen.reshape(expected.shape) - expected).max() <= ALLOWED[facts["settings"]["kept_as"]]
+
+
+def test_the_page_draws_the_lower_layer_and_its_picture_as_keras_does(tab):
+    recorded = recording.read("hierarchy")
+    facts = recorded.facts
+    kept = np.load(recording.folder() / "hierarchy" / recording.DECODED)
+    tops, noise, pixels = kept["pixels: z2"], kept["pixels: noise"], expected_of(kept, "pixels")
+    packed = b64encode(recorded.weights).decode()
+    given = [front_end(), packed, facts["arrays"], facts["decoders"], tops.tolist(), noise.tolist()]
+    seen = np.array(tab.evaluate(DRAW_BELOW, given)).reshape(pixels.shape)
+    assert len(tops) == 50
+    assert np.abs(seen - pixels).max() <= ALLOWED[facts["settings"]["kept_as"]]
+    without_noise = np.array(tab.evaluate(DRAW_BELOW, [*given[:-1], np.zeros_like(noise).tolist()]))
+    assert np.abs(without_noise.reshape(pixels.shape) - pixels).max() > 0.5, "the noise does nothing"
 
 
 def made_decoder(kind: str):

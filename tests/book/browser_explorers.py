@@ -25,6 +25,12 @@ SEEN = """live => [
     ...[...live.querySelectorAll('svg, .explorer-readout, .explorer-value')].map(each => each.innerHTML),
 ].join('|')"""
 PICTURES = "live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join()"
+# The grey levels of one of its pictures.
+INK = """(live, i) => {
+    const canvas = live.querySelectorAll('canvas')[i];
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data.filter((_, i) => i % 4 === 0));
+}"""
 MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
 each_explorer = pytest.mark.parametrize("name", NAMES)
 
@@ -123,6 +129,8 @@ def test_every_control_has_a_name_and_does_something(opened, name):
     controls = live.locator("button, select, input, .explorer-plane").all()
     assert controls
     for control in controls:
+        if control.get_attribute("aria-disabled") == "true":
+            continue
         kind = control.evaluate("each => each.tagName.toLowerCase()")
         before = digest(live)
         control.focus()
@@ -134,6 +142,8 @@ def test_every_control_has_a_name_and_does_something(opened, name):
             control.select_option(next(value for value in values if value != control.input_value()))
         elif kind == "button":
             watched.tab.keyboard.press("Enter")
+        elif control.get_attribute("type") == "checkbox":
+            watched.tab.keyboard.press("Space")
         else:
             at_end = kind == "input" and control.evaluate("each => Number(each.value) >= Number(each.max)")
             watched.tab.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
@@ -307,3 +317,128 @@ def test_the_label_chooses_among_the_row_of_all(opened):
         rows.append(row)
     assert chosen[0] != chosen[1]
     assert rows[0] == rows[1] and len(set(rows[0])) == 10
+
+
+def map_on_the_page(live) -> list[list[int]]:
+    cells = [int(text) for text in live.locator(".explorer-number").all_text_contents()]
+    size = int(len(cells) ** 0.5)
+    return [cells[i : i + size] for i in range(0, len(cells), size)]
+
+
+def test_paint_changes_the_cells_it_touches_and_can_be_taken_off(opened):
+    watched, live = opened("codebook")
+    facts = recording.read("codebook").facts
+    own = facts["shown"]["digits"][facts["start"]["digit"]]
+    size = len(own)
+    hand, mouse = live.locator(".explorer-plane"), watched.tab.mouse
+    undo, clear = (live.get_by_role("button", name=name) for name in ("Undo", "Take all paint off"))
+    assert map_on_the_page(live) == own
+    assert undo.get_attribute("aria-disabled") == clear.get_attribute("aria-disabled") == "true"
+    clean = live.evaluate(PICTURES)
+    live.get_by_role("radio", name="15", exact=True).check()
+    # One quick stroke, from corner to corner, leaves no gaps.
+    mouse.move(*place_in(hand, 0.5 / size, 0.5 / size))
+    mouse.down()
+    mouse.move(*place_in(hand, 1 - 0.5 / size, 1 - 0.5 / size))
+    mouse.up()
+    stroke = [[15 if x == y else code for x, code in enumerate(line)] for y, line in enumerate(own)]
+    assert map_on_the_page(live) == stroke
+    first, second = live.locator(".explorer-readout").inner_text().splitlines()
+    assert numbers(first) == [size, size, 15, 15]
+    changed = sum(
+        a != b for line, before in zip(stroke, own, strict=True) for a, b in zip(line, before, strict=True)
+    )
+    assert numbers(second)[:3] == [changed, size * size, facts["start"]["digit"]]
+    painted = live.evaluate(PICTURES)
+    assert painted != clean
+    # The keys paint one cell to the left of the last.
+    live.get_by_role("radio", name="0", exact=True).check()
+    hand.focus()
+    watched.tab.keyboard.press("ArrowLeft")
+    assert map_on_the_page(live) == stroke, "walking does not paint"
+    watched.tab.keyboard.press("Enter")
+    assert map_on_the_page(live)[-1] == [*stroke[-1][:-2], 0, 15]
+    undo.press("Enter")
+    assert map_on_the_page(live) == stroke
+    live.get_by_role("button", name="7: codes of a handwritten 7").click()
+    assert map_on_the_page(live) == facts["shown"]["digits"][7]
+    undo.click()
+    assert map_on_the_page(live) == stroke
+    clear.click()
+    assert map_on_the_page(live) == own
+    assert live.evaluate(PICTURES) == clean
+    undo.click()
+    assert live.evaluate(PICTURES) == painted
+    assert watched.problems == []
+
+
+def test_a_finger_paints_on_the_map(opened):
+    watched, live = opened("codebook", viewport=PHONE, has_touch=True, is_mobile=True)
+    size = recording.read("codebook").facts["shown"]["size"]
+    hand = live.locator(".explorer-plane")
+    live.locator(".explorer-tile").nth(12).tap()
+    before = live.evaluate(PICTURES)
+    watched.tab.touchscreen.tap(*place_in(hand, 2.5 / size, 4.5 / size))
+    assert map_on_the_page(live)[4][2] == 12
+    assert live.evaluate(PICTURES) != before
+    assert watched.problems == []
+
+
+def test_the_painted_map_is_decoded_as_keras_decodes_it(opened):
+    _, live = opened("codebook")
+    recorded = recording.read("codebook")
+    shown = recorded.facts["shown"]
+    kept = np.load(recording.folder() / "codebook" / recording.DECODED)
+    entries = np.array(shown["entries"])
+    for vectors, pixels in zip(kept["image: codes"][:3], kept["image: pixels"][:3], strict=True):
+        codes = np.square(vectors[:, :, None] - entries).sum(axis=-1).argmin(axis=-1)
+        live.evaluate(MOVE, {"codes": codes.tolist()})
+        # The large picture comes after those of the palette. Paper is 255, ink 0.
+        ink = 1 - np.array(live.evaluate(INK, len(entries))) / 255
+        assert np.abs(ink - pixels.ravel() / recording.PIXEL_STEPS).max() <= 0.002 + 0.5 / 255
+
+
+def draws_of(live) -> list[str]:
+    """The pictures of the draws, and last that of the mean."""
+    return live.evaluate("live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL())")
+
+
+def test_the_top_layer_is_held_while_the_lower_one_is_drawn_again(opened):
+    watched, live = opened("hierarchy")
+    facts = recording.read("hierarchy").facts
+    again = live.get_by_role("button", name="Draw z1 again")
+    keep = live.get_by_role("checkbox", name="Keep the noise while z2 moves")
+    hand = live.locator(".explorer-plane")
+    first = draws_of(live)
+    assert len(first) == facts["shown"]["draws"] + 1 == len(set(first))
+    again.press("Enter")
+    second = draws_of(live)
+    assert numbers(live.locator(".explorer-readout").inner_text())[1:4] == [*facts["start"]["z2"], 1]
+    assert all(a != b for a, b in zip(first[:-1], second[:-1], strict=True)), "a draw stayed"
+    assert first[-1] == second[-1], "the mean moved, though z2 was held"
+    # The same noise is the same pictures, here and in every other copy of the page.
+    live.evaluate(MOVE, {"seed": 0})
+    assert draws_of(live) == first
+    hand.press("ArrowUp")
+    moved = draws_of(live)
+    assert moved[-1] != first[-1]
+    hand.press("ArrowDown")
+    assert draws_of(live) == first, "the noise did not stay"
+    keep.uncheck()
+    hand.press("ArrowUp")
+    hand.press("ArrowDown")
+    assert draws_of(live)[-1] == first[-1] and draws_of(live)[:-1] != first[:-1]
+    assert "changes when z2 moves" in live.locator(".explorer-readout").inner_text()
+    assert watched.problems == []
+
+
+def test_the_widths_said_are_those_of_the_prior_below(opened):
+    _, live = opened("hierarchy")
+    kept = np.load(recording.folder() / "hierarchy" / recording.DECODED)
+    for z2, log_variance in list(
+        zip(kept["log variance of z1: codes"], kept["log variance of z1: numbers"], strict=True)
+    )[:5]:
+        _, second = said(live, {"z2": z2.tolist()}).splitlines()
+        sigmas = np.exp(log_variance / 2)
+        # The first numbers are those in the names z2 and z1.
+        assert numbers(second)[2:5] == pytest.approx([sigmas.min(), sigmas.max(), len(sigmas)], abs=0.0071)

@@ -95,6 +95,10 @@ function makeStep(step, arrays, inputShape) {
       return cropStep(step, inputShape);
     case "join":
       return joinStep(step);
+    case "tanh":
+      return (input) => input.map(Math.tanh);
+    case "scale":
+      return (input) => input.map((value) => value * step.by);
     case "reshape":
       return (input) => input;
     case "sigmoid":

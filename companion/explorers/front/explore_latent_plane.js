@@ -1,12 +1,5 @@
 /* Chapter 05: one point over the codes of two models, and a walk between two digits. */
 
-/* The name of a class, written where the middle of its codes is. */
-function nameOfClass(name, codes, to) {
-  const middle = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-  const [x, y] = [0, 1].map((axis) => middle(codes.map((code) => code[axis])));
-  return drawn("text", { x: to.x(x), y: to.y(y) + 5, "text-anchor": "middle", class: "explorer-word" }, name);
-}
-
 explore.latent_plane = (live, { shown, decoders, state, move }) => {
   const { models, labels, colours, walk } = shown;
   const help =

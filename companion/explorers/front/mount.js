@@ -31,8 +31,18 @@ const STYLE = `
 .explorer-strip .explorer-picture { width: 54px; height: 54px; display: block; }
 .explorer-strip .explorer-caption { text-align: center; }
 .explorer-cell { stroke: var(--explorer-line); }
-.explorer-cursor { fill: none; stroke: currentcolor; stroke-width: 3; }
+.explorer-cursor { fill: none; stroke: #000; stroke-width: 3; }
+.explorer-painted { fill: none; stroke: #0072b2; stroke-width: 2.5; }
 .explorer-number { font-size: 13px; text-anchor: middle; fill: #000; }
+.explorer-palette { display: flex; flex-wrap: wrap; gap: 0.25rem; margin: 0.5rem 0; padding: 0; border: 0; min-width: 0; }
+.explorer-palette legend { float: none; font-size: 0.9em; font-weight: 600; margin: 0 0 0.3rem; padding: 0; width: auto; }
+.explorer-tile { position: relative; display: block; width: 34px; cursor: pointer; }
+.explorer-tile input { appearance: none; position: absolute; inset: 0; margin: 0; width: 100%; height: 100%; cursor: pointer;
+  border: 1px solid var(--explorer-line); border-radius: 0.25rem; }
+.explorer-tile input:checked { border: 3px solid currentcolor; }
+.explorer-tile-name { display: block; text-align: center; color: #000; font-size: 13px; line-height: 24px;
+  border-radius: 0.25rem 0.25rem 0 0; }
+.explorer-tile .explorer-picture { display: block; width: 100%; height: 34px; border: 0; border-radius: 0 0 0.25rem 0.25rem; }
 .explorer-drawing { max-width: 100%; height: auto; display: block; border: 1px solid var(--explorer-line); }
 .explorer-strong { fill: none; stroke: var(--explorer-accent); stroke-width: 3; }
 .explorer-thread { stroke: var(--explorer-line); stroke-width: 1; }
@@ -44,12 +54,18 @@ const STYLE = `
 .explorer-picture { width: 96px; height: 96px; image-rendering: pixelated; border: 1px solid var(--explorer-line);
   background: #fff; max-width: 100%; }
 .explorer-slider, .explorer-choice { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; }
+.explorer-tick-box { display: flex; align-items: center; gap: 0.4rem; }
+.explorer-tick-box input { width: 24px; height: 24px; margin: 0; accent-color: var(--explorer-accent); }
+.explorer-draws { display: grid; grid-template-columns: repeat(4, minmax(0, 84px)); margin: 0; }
+.explorer-draws .explorer-picture { width: 100%; height: auto; }
 .explorer-slider label { min-width: 5.5rem; }
 .explorer-slider input { width: 12rem; max-width: 100%; min-height: 24px; accent-color: var(--explorer-accent); margin: 0; }
 .explorer-value { font-variant-numeric: tabular-nums; min-width: 4rem; }
 .explorer-choice select, .explorer-button { font: inherit; min-height: 28px; padding: 0.1rem 0.6rem; color: inherit;
   background: var(--explorer-ground); border: 1px solid var(--explorer-line); border-radius: 0.25rem; }
 .explorer-button { cursor: pointer; }
+.explorer-button[aria-disabled="true"] { cursor: default; border-style: dashed; }
+.explorer-button[aria-pressed="true"] { border: 2px solid currentcolor; font-weight: 700; }
 .explorer-readout { margin: 0.5rem 0 0; white-space: pre-line; font-variant-numeric: tabular-nums; min-height: 3em; }
 .explorer-heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
 .explorer-live { position: relative; }

@@ -60,6 +60,15 @@ function choice(label, options, onChange) {
   return { node: element("div", { class: "explorer-choice" }, element("label", { for: id }, label), select), set };
 }
 
+/* A box to tick. */
+function tick(label, onChange) {
+  const id = newId();
+  const input = element("input", { type: "checkbox", id });
+  input.addEventListener("change", () => onChange(input.checked));
+  const set = (checked) => (input.checked = checked);
+  return { node: element("div", { class: "explorer-tick-box" }, input, element("label", { for: id }, label)), set };
+}
+
 function button(label, onPress) {
   return element("button", { type: "button", class: "explorer-button", onclick: onPress }, label);
 }
@@ -114,7 +123,8 @@ function axes({ x, y, width = SIDE, height = SIDE, names = [], ends }) {
 
 /*
  * A plane on which one point is moved: by dragging or tapping anywhere, by the arrow keys, with Shift in larger steps,
- * and to the origin by Home. `position` gives the point, `onMove` takes where it is to go and whether a key sent it there.
+ * and to the origin by Home. `position` gives the point, `onMove` takes where it is to go, whether a key sent it there,
+ * and whether a press of the pointer begins with it.
  */
 function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, content = [] }, position, onMove) {
   const to = scales({ x, y, width, height });
@@ -125,10 +135,12 @@ function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, co
     ...content,
   );
   svg.style.width = `${width}px`;
-  const go = (valueX, valueY, byKey = false) => onMove([clamp(valueX, ...x), clamp(valueY, ...y)], byKey);
-  const follow = (event) => {
+  const go = (valueX, valueY, byKey, begins = false) =>
+    onMove([clamp(valueX, ...x), clamp(valueY, ...y)], byKey, begins);
+  const follow = (event, begins) => {
     const box = svg.getBoundingClientRect();
-    go(to.valueX((event.clientX - box.left) / box.width), to.valueY((event.clientY - box.top) / box.height));
+    const [across, down] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    go(to.valueX(across), to.valueY(down), false, begins);
   };
   let held = null;
   svg.addEventListener("pointerdown", (event) => {
@@ -136,9 +148,9 @@ function plane({ label, x, y, width = SIDE, height = SIDE, names, step, home, co
     held = event.pointerId;
     svg.setPointerCapture(held);
     svg.focus({ preventScroll: true });
-    follow(event);
+    follow(event, true);
   });
-  svg.addEventListener("pointermove", (event) => event.pointerId === held && follow(event));
+  svg.addEventListener("pointermove", (event) => event.pointerId === held && follow(event, false));
   for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => (held = null));
   svg.addEventListener("keydown", (event) => {
     const direction = STEPS[event.key];
@@ -160,6 +172,13 @@ const marker = () => drawn("circle", { r: 7, class: "explorer-marker" });
 function moveMarker(mark, to, [x, y]) {
   mark.setAttribute("cx", to.x(x));
   mark.setAttribute("cy", to.y(y));
+}
+
+/* The name of a class, written where the middle of its codes is. */
+function nameOfClass(name, codes, to) {
+  const middle = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const [x, y] = [0, 1].map((axis) => middle(codes.map((code) => code[axis])));
+  return drawn("text", { x: to.x(x), y: to.y(y) + 5, "text-anchor": "middle", class: "explorer-word" }, name);
 }
 
 /* A line through points. */
