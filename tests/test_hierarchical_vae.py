@@ -43,6 +43,16 @@ def as_terms(**values):
     return {name: ops.convert_to_tensor(value, "float32") for name, value in values.items()}
 
 
+def test_networks_are_built_for_the_images_and_codes_that_are_named():
+    assert HierarchicalVAE().image_shape == (28, 28, 1)
+    built = HierarchicalVAE.build_networks(SHAPE, hidden=(9, 7), latent_dims=(3, 2), seed=0)
+    assert list(built) == ["encoder", "decoder"]
+    model = HierarchicalVAE(**built)
+    assert (model.image_shape, model.latent_dims) == (SHAPE, (3, 2))
+    kernels = [weight.shape for weight in model.pixels_part.weights if len(weight.shape) == 2]
+    assert kernels == [(3, 7), (7, 9), (9, 16)]  # the encoder's widths, from the code outwards
+
+
 # --- The loss --------------------------------------------------------------------------------------------------------
 
 
