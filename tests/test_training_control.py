@@ -61,7 +61,7 @@ def test_training_runs_headless_with_the_least_and_the_largest_value(choice):
     found = [train(choice, value, epochs=2, progress=told.append) for value in values]
     assert told == [0.5, 1.0, 0.5, 1.0]
     for value, trained in zip(values, found, strict=True):
-        assert trained.words.startswith(f"{row.label}: {value}, 2 epochs. ")
+        assert trained.words.startswith(f"{row.label}: {value}. After 2 epochs: ")
         assert "nats per unseen image" in trained.words
         assert all(np.isfinite(figure) for figure in trained.figures.values())
         assert trained.figure.image_bytes()[:4] == b"\x89PNG" and trained.figure.alt_text

@@ -66,8 +66,8 @@ def train(
 def words_of(settings: dict[str, Any], figures: dict[str, float]) -> str:
     """One line that says what was trained and what it measured."""
     row, epochs = CHOICES[settings["choice"]], settings["epochs"]
-    what = f"{row.label}: {settings['value']}, {epochs} epoch{'s' if epochs > 1 else ''}"
-    return f"{what}. {row.sentence.format(**figures)}.".replace(" -", " −")
+    what = f"{row.label}: {settings['value']}. After {epochs} epoch{'s' if epochs > 1 else ''}"
+    return f"{what}: {row.sentence.format(**figures)}.".replace(" -", " −")
 
 
 def check_offered(name: str, row: Choice, value: Any) -> Any:
