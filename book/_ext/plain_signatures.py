@@ -1,11 +1,13 @@
-"""Show the arguments of Keras classes on the API pages.
+"""Show arguments on the API pages as a reader would write them.
 
 Keras gives its layers and models a ``__new__`` that takes anything, and autodoc would print that one instead of the
-arguments that ``__init__`` names.
+arguments that ``__init__`` names. A default that is a function is printed in angle brackets, which Sphinx cannot read:
+the whole signature would stand there as one long word, with no types to follow.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -23,8 +25,18 @@ def show_init(
     return stringify_signature(signature(obj.__init__, bound_method=True), unqualified_typehints=True), None
 
 
+def name_functions(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, arguments: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    """Write a default that is a function by its name, and one that has no name as three points."""
+    named = re.sub(r"<function ((?:\w+\.)*\w+)>", r"\1", arguments or "")
+    plain = re.sub(r"<(?:function [\w.]*<lambda>|factory)>", "...", named)
+    return (plain, returns) if plain != (arguments or "") else None
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Listen to autodoc, which must be loaded first."""
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-signature", show_init)
+    app.connect("autodoc-process-signature", name_functions)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -158,6 +158,8 @@ NOT_BY_NAME |= {"sphinx_highlight.js", "file.png", "minus.png", "plus.png"}
 def test_every_file_of_others_in_the_pages_is_accounted_for(book):
     named = set(re.findall(r"[\w./-]+", " ".join(licence_table(book, "In the built pages"))))
     ours = {path.name for path in (ROOT / "book" / "assets").iterdir()}
+    explorers = {path.parent.name for path in (ROOT / "results" / "explorers").glob("*/explorer.json")}
+    ours |= {f"{name}.js" for name in {"front_end", *explorers}}
     static = book.html / "_static"
     files = [path.relative_to(static) for path in sorted(static.rglob("*")) if path.is_file()]
     assert len(files) > 20

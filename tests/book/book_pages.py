@@ -34,6 +34,17 @@ def test_build_has_no_warning(book):
     assert book.returncode == 0, "\n".join(problems) or book.log[-3000:]
 
 
+def test_signatures_are_read(book):
+    """Sphinx prints a signature that it cannot read as one long word, with ``~`` before its types."""
+    signatures = [
+        (name, signature.get_text())
+        for name, page in book.pages.items()
+        for signature in page.select("dt.sig")
+    ]
+    assert len(signatures) > 100
+    assert [(name, text) for name, text in signatures if "~" in text or "<" in text] == []
+
+
 def test_build_takes_less_than_a_minute(book):
     # Of the processor, since the tests that run at the same time must not turn this one red.
     assert book.seconds < 60
