@@ -19,7 +19,8 @@ from tests.book.browser_tools import NAMES, chromium, chromium_path
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 180
+# Seconds: for anything at all to happen, and until a key is pressed again.
+PATIENCE, PAUSE = 180, 10
 TOKEN = "explorer"
 CELLS = (
     "from companion import explorers\nplane = explorers.latent_plane()\nplane",
@@ -72,9 +73,24 @@ def wait_for(url: str, log: Path) -> None:
 
 
 def run_cell(tab, number: int) -> None:
-    """Select a code cell by its place and run it, as Ctrl+Enter does."""
-    tab.locator(".jp-CodeCell").nth(number).locator(".jp-InputArea-editor").click()
-    tab.keyboard.press("Control+Enter")
+    """Select a code cell by its place and run it, as Ctrl+Enter does; again where the page was not listening yet."""
+    from playwright.sync_api import TimeoutError
+
+    cell = tab.locator(".jp-CodeCell").nth(number)
+    not_run = cell.locator(".jp-InputPrompt", has_text="[ ]:")
+    # Asked before its kernel has answered, JupyterLab asks back which kernel it should take.
+    which_kernel = tab.locator(".jp-Dialog .jp-mod-accept")
+    for _attempt in range(PATIENCE // PAUSE):
+        if which_kernel.count():
+            which_kernel.first.click()
+        cell.locator(".jp-InputArea-editor").click()
+        tab.keyboard.press("Control+Enter")
+        try:
+            not_run.wait_for(state="detached", timeout=PAUSE * 1000)
+            return
+        except TimeoutError:
+            continue
+    pytest.fail(f"JupyterLab did not run cell {number} in {PATIENCE} s")
 
 
 def test_python_reads_back_what_the_page_moved_and_moves_the_page(lab):
@@ -88,6 +104,7 @@ def test_python_reads_back_what_the_page_moved_and_moves_the_page(lab):
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.goto(f"{lab}/lab/tree/explorer.ipynb?token={TOKEN}&reset")
+        tab.locator(".jp-KernelName", has_text="Python 3").first.wait_for()
         tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         run_cell(tab, 0)
         live = tab.locator(".explorer-live")
