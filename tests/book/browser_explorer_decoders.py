@@ -35,13 +35,6 @@ UNPACK = """([source, weights, entries]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def tab(browser):
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
 def decoded_by_the_page(tab, weights, entries, steps, codes, condition=None) -> np.ndarray:
     packed = b64encode(weights).decode()
     condition = None if condition is None else np.asarray(condition).tolist()

@@ -30,13 +30,6 @@ RENDER = """async ([source, facts, weights, state]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def tab(browser):
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
 @pytest.mark.parametrize("name", recording.names())
 def test_the_widget_and_its_model_follow_each_other(tab, name):
     recorded = recording.read(name)

@@ -62,3 +62,11 @@ def address(book: Book) -> Iterator[str]:
     """Where the book is served for these checks."""
     with served(book.html) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """An empty page, for scripts that need no address."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
