@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.book.browser_tools import NAMES, chromium, chromium_path, served
+from tests.book.browser_tools import DESKTOP, NAMES, Watched, chromium, chromium_path, served
 from tests.book.building import LONGEST_BUILD, Book, build
+from tests.book.explorer_tools import page_of
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +71,24 @@ def tab(browser):
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def opened(book, browser, address):
+    """A function that opens an explorer's page, brings it into view and returns the tab and the live explorer."""
+    seen: list[Watched] = []
+
+    def open_explorer(name, *, from_folder=False, **settings):
+        base = book.html.as_uri() + "/" if from_folder else address
+        watched = Watched(browser, "file://" if from_folder else address, **{"viewport": DESKTOP, **settings})
+        seen.append(watched)
+        watched.open(base, page_of(book, name))
+        watched.tab.locator(f'[data-explorer="{name}"]').scroll_into_view_if_needed()
+        live = watched.tab.locator(f'[data-explorer="{name}"].is-live .explorer-live')
+        live.wait_for(timeout=10_000)
+        live.scroll_into_view_if_needed()
+        return watched, live
+
+    yield open_explorer
+    for watched in seen:
+        watched.context.close()

@@ -22,13 +22,23 @@ function load(host) {
   document.head.append(script);
 }
 
+/* An explorer is taller than its still. Where it begins above the window, what is read stands below it and must not move:
+   a heading that a link has led to, a text that was scrolled back to. Not every browser sees to that by itself. */
+function keepPlace(host, change) {
+  const { top, bottom } = host.getBoundingClientRect();
+  change();
+  if (top < 0) scrollBy({ top: host.getBoundingClientRect().bottom - bottom, behavior: "instant" });
+}
+
 /* Called by the file of an explorer, with what it shows and its weights. */
 window.companionExplorer = (facts, weights) => {
   const bytes = bytesOfBase64(weights);
   for (const host of waiting.get(facts.name) || []) {
     try {
-      host.moveExplorer = mountExplorer(host, facts, bytes);
-      host.classList.add("is-live");
+      keepPlace(host, () => {
+        host.moveExplorer = mountExplorer(host, facts, bytes);
+        host.classList.add("is-live");
+      });
     } catch (error) {
       fail(host, error);
     }
