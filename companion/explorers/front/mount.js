@@ -96,6 +96,8 @@ function mountExplorer(host, facts, weights, state = {}, notify = () => {}) {
   const current = { ...facts.start, ...state };
   const id = newId();
   const live = element("div", { class: "explorer-live", role: "group", "aria-labelledby": id });
+  // JupyterLab takes arrow keys and Enter for itself, unless the very element that has the focus says no.
+  live.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
   live.append(element("div", { class: "explorer-title", id }, facts.title));
   // Whoever moves something hands over what is new, and everything is drawn again: no two parts can disagree.
   const move = (changes) => {
@@ -122,7 +124,9 @@ function renderWidget({ model, el }) {
   });
   const follow = () => {
     // What comes back is often what was just sent; drawing it again could undo a move made since.
-    if (JSON.stringify(model.get("state")) !== own) set(model.get("state"));
+    if (JSON.stringify(model.get("state")) === own) return;
+    own = "";
+    set(model.get("state"));
   };
   model.on("change:state", follow);
   return () => model.off("change:state", follow);
