@@ -57,7 +57,7 @@ test: $(READY) ## unit tests, every notebook against its stored output, the book
 colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
 	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")
 
-execute: $(READY) ## run the chapters in place: [CHAPTER=04_objectives] [DATASET=mnist]
+execute: $(READY) ## run the chapters in place, or on another set into _build/executed: [CHAPTER=04_objectives] [DATASET=mnist]
 	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \
 		$(if $(CHAPTER),--chapter "$(CHAPTER)") $(if $(DATASET),--dataset "$(DATASET)")
 

@@ -25,7 +25,8 @@ def gumbel_softmax(logits: Tensor, noise: Tensor, temperature: Tensor) -> Tensor
     """A relaxed draw from categorical distributions: softmax((``logits`` + ``noise``) / ``temperature``).
 
     All have shape ``(..., num_categories)``; ``noise`` is standard Gumbel. Its largest coordinate is that of an exact
-    draw at any temperature, and as the temperature falls to zero the rest vanishes, and the gradient with it.
+    draw at any temperature, and as the temperature falls to zero the rest vanishes; of the gradients
+    most vanish as well, and a few grow large.
     Sources: Jang et al. (2017); Maddison et al. (2017). Taught in chapter 09.
     """
     return ops.softmax((logits + noise) / temperature, axis=-1)

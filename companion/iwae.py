@@ -84,7 +84,7 @@ class IWAE(VAE):
     The networks are those of a VAE. ``call`` draws z of shape ``(k, batch, latent_dim)``. History and ``evaluate``
     report ``loss``, minus L_k, beside the negative ELBO of the same posterior and its two terms, so that models trained
     with different k can be compared. ``doubly_reparameterized=True`` takes the encoder's gradient from the estimator of
-    Tucker et al., whose signal does not drown in noise as k grows; it needs one more pass through the decoder.
+    Tucker et al., which has less noise for the same draws; it needs one more pass through the decoder.
 
     Raises :class:`~companion.errors.BadInput` for a ``num_samples`` below 1 and a switch that is no truth value.
     Sources: Burda et al. (2016); Tucker et al. (2019). Taught in chapter 10.

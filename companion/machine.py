@@ -45,8 +45,8 @@ def device() -> str:
 def announce(minutes: int | None = None) -> None:
     """Print on what this chapter runs; every chapter's first cell calls it.
 
-    ``minutes`` is what the chapter takes on two cores with the digits, where that has been measured. An accelerator
-    is used without being asked for, and nothing is computed in mixed precision unless a person has set that.
+    ``minutes`` is what the chapter takes on two cores with the images of the book, where that has been measured. An
+    accelerator is used without being asked for, and nothing is computed in mixed precision unless a person has set that.
     """
     import keras
 
@@ -66,7 +66,9 @@ def announcement(
     """
     lines = [f"This chapter runs on: {found}"]
     if found == "CPU" and minutes:
-        lines.append(f"About {minutes} minute{'s' if minutes > 1 else ''} on two cores, with the digits.")
+        lines.append(
+            f"About {minutes} minute{'s' if minutes > 1 else ''} on two cores, with the images of the book."
+        )
     if found == "CPU" and on_colab:
         lines.append("A GPU is under Runtime > Change runtime type. Without one, just go on.")
     if precision != "float32":

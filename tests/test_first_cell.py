@@ -78,7 +78,7 @@ def test_writing_is_done_once_and_follows_the_one_address(book, capsys):
     assert (head.source, rest.source) == ("# One", "1 + 1")
     assert cell.source == first_cell.source(None, 3)
     assert cell.outputs[0].text == (
-        "This chapter runs on: CPU\nAbout 3 minutes on two cores, with the digits.\n"
+        "This chapter runs on: CPU\nAbout 3 minutes on two cores, with the images of the book.\n"
     )
     assert cells(book, "02_two")[1].source.endswith("announce()")
 

@@ -20,8 +20,8 @@ def test_the_device_is_one_word():
     "devices, colab, minutes, printed",
     [
         (["cpu:0"], False, None, ["CPU"]),
-        (["cpu:0"], False, 1, ["CPU", "About 1 minute on two cores, with the digits."]),
-        (["cpu:0"], False, 3, ["CPU", "About 3 minutes on two cores, with the digits."]),
+        (["cpu:0"], False, 1, ["CPU", "About 1 minute on two cores, with the images of the book."]),
+        (["cpu:0"], False, 3, ["CPU", "About 3 minutes on two cores, with the images of the book."]),
         (
             ["cpu:0"],
             True,

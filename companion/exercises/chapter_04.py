@@ -187,7 +187,7 @@ how_many_draws = OpenExercise(
         ),
         Demand(
             lambda answer: all(bound < 0 for _, bound in _pairs(answer)),
-            "bounds on a log probability of black and white pixels, which are negative",
+            "bounds under Bernoulli pixels, which are negative",
             "Those look like losses; the bound is minus the loss.",
         ),
         Demand(

@@ -19,15 +19,15 @@ hidden_price = Exercise(
     chapter="06",
     kind="compute",
     title="The beta behind a hand-picked constant",
-    cases=the_number(2.048),
+    cases=the_number(2.56),
     unit="one number, the beta of a loss that sums over pixels",
     mistakes=(
         Mistake(
-            lambda: 0.48828, "That is the price of a nat of pixels in nats of code; beta is its inverse."
+            lambda: 0.390625, "That is the price of a nat of pixels in nats of code; beta is its inverse."
         ),
-        Mistake(lambda: 500.0, "500 weighs a mean. What weighs the sum over pixels?"),
-        Mistake(lambda: 1024.0, "That would be right without the factor 500."),
-        Mistake(lambda: 1.568, "The mean ran over the padded image of 32 by 32."),
+        Mistake(lambda: 400.0, "400 weighs a mean. What weighs the sum over pixels?"),
+        Mistake(lambda: 1024.0, "That would be right without the factor 400."),
+        Mistake(lambda: 1.96, "The mean ran over the padded image of 32 by 32."),
     ),
     hints=(
         "Divide the whole loss so that the sum over pixels has weight one.",

@@ -149,7 +149,7 @@ layers_that_meet = Exercise(
     mistakes=(
         Mistake(
             _followed(lambda x, z1, z2, e: -z2 + 2.0 * e),
-            "The decoder saw a z1 of its own, drawn from p(z1 | z2); no pixel ever reaches q(z1 | x).",
+            "The decoder saw a z1 of its own, drawn from p(z1 | z2), not the one that q(z1 | x) gave.",
             untouched=True,
         ),
         Mistake(
@@ -190,7 +190,7 @@ use_of_the_top = OpenExercise(
         Demand(
             lambda answer: answer["in_use"] == ("yes" if float(answer["kl_2"]) > 0.5 else "no"),
             "under 'in_use', 'yes' where layer 2 carries more than half a nat, else 'no'",
-            "Half a nat tells one image from hardly two kinds; compare kl_2 with it.",
+            "Half a nat hardly tells two kinds of image apart; compare kl_2 with it.",
         ),
         reason_of(),
     ),

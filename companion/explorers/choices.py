@@ -159,7 +159,7 @@ CHOICES: Mapping[str, Choice] = {
     ),
     "sigma": Choice(
         "04", "sigma of a normal pixel", (0.05, 0.1, 0.2, 0.5, 1.0), 0.2,
-        f"{ELBO} (densities, which may lie below 0); root mean squared error of a pixel {{error:.3f}}",
+        f"{ELBO} (minus log densities, which may lie below 0); root mean squared error of a pixel {{error:.3f}}",
         models.vae_of_normal_pixels, _with_error,
     ),
     "latent_dim": Choice(
@@ -190,6 +190,6 @@ CHOICES: Mapping[str, Choice] = {
         "10", "k, draws an image", (1, 2, 5, 10, 20), 5,
         "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
         "median standard deviation of q {width:.2f}",
-        models.iwae, _with_bound, _decoded_draws,
+        models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,
     ),
 }  # fmt: skip

@@ -10,11 +10,11 @@ import numpy as np
 
 
 def hidden_price() -> float:
-    """500 times a mean over 1,024 pixels is 500/1024 times their sum; beta is what the KL weighs beside it.
+    """400 times a mean over 1,024 pixels is 400/1024 times their sum; beta is what the KL weighs beside it.
 
-    Discuss: the author meant to weigh the pixels up and has trained a beta-VAE with a price of two.
+    Discuss: the author meant to weigh the pixels up and has trained a beta-VAE with a price of two and a half.
     """
-    weight_of_the_sum = 500 / (32 * 32)
+    weight_of_the_sum = 400 / (32 * 32)
     return 1 / weight_of_the_sum
 
 

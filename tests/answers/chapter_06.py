@@ -30,7 +30,7 @@ def capped(kl, least):
 REASON = "The first nats of code save the most nats of pixels."
 
 WRONG = {
-    "hidden_price": [(500 / 1024, "its inverse"), (500, "weighs a mean"), (784 / 500, "padded image")],
+    "hidden_price": [(400 / 1024, "its inverse"), (400, "weighs a mean"), (784 / 400, "padded image")],
     "quietest_unit": [
         (not_scaled, "small altogether"),
         (busiest, "moves most"),
