@@ -17,8 +17,8 @@ Tensor = Any
 def beta_vae_loss(log_likelihood: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
     """``beta * kl - log_likelihood`` of each image: shape ``(batch,)``, in nats; at beta = 1 the negative ELBO.
 
-    A larger beta loosens the bound and a smaller one gives it up; losses of two betas cannot be compared, their negative
-    ELBOs can.
+    A larger beta loosens the bound and a smaller one gives it up. Losses of two betas cannot be compared, but their
+    negative ELBOs can.
     The usual signature ``beta_vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean``, ``z_log_var`` and
     ``beta`` outside the function. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
     Source: Higgins et al. (2017). Taught in chapter 06.

@@ -46,7 +46,8 @@ def announce(minutes: int | None = None) -> None:
     """Print on what this chapter runs; every chapter's first cell calls it.
 
     ``minutes`` is what the chapter takes on two cores with the images of the book, where that has been measured. An
-    accelerator is used without being asked for, and nothing is computed in mixed precision unless a person has set that.
+    accelerator is used without being asked for, and nothing is computed in mixed precision unless a person has set
+    that.
     """
     import keras
 

@@ -1,6 +1,7 @@
-"""``{chapter}`06` ``: the words *chapter 06*, a link wherever that chapter is part of the book.
+"""Links to chapters, so that one can be taken out of the book by its line in ``_toc.yml``.
 
-Pages around the chapters may so speak of a chapter that an instructor has taken out, or that is yet to come.
+``{chapter}`06` `` gives the words *chapter 06*, a link wherever that chapter is part of the book. Any other link to a
+chapter that is not in the book is left as its words.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import docname_join
 from sphinx.util.docutils import SphinxRole
 
 
@@ -43,7 +46,29 @@ class ChapterRole(SphinxRole):
         return [link_to_chapter(self.env, self.text)], []
 
 
+class WordsOfAbsentChapters(SphinxPostTransform):
+    """A link to a chapter that was taken out keeps its words and leads nowhere."""
+
+    # Before MyST and Sphinx look for the page, and warn.
+    default_priority = 8
+
+    def run(self, **options: object) -> None:
+        for link in list(self.document.findall(addnodes.pending_xref)):
+            target = self._page(link)
+            if target and target.startswith("chapters/") and target not in self.env.found_docs:
+                link.replace_self(nodes.inline(text=link.astext()))
+
+    def _page(self, link: addnodes.pending_xref) -> str | None:
+        """The page that a link to a whole page leads to, as Sphinx names it."""
+        if link.get("refdomain") == "doc":
+            return str(link["reftarget"])
+        if link.get("reftype") == "doc":
+            return docname_join(link.get("refdoc", self.env.docname), link["reftarget"])
+        return None
+
+
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the role."""
+    """Register the role and the transform."""
     app.add_role("chapter", ChapterRole())
+    app.add_post_transform(WordsOfAbsentChapters)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -35,8 +35,8 @@ def layers_that_meet(networks: Any, x: Any, noise_1: Any, noise_2: Any) -> Any:
 def use_of_the_top() -> dict[str, Any]:
     """Expect: a plain training leaves layer 2 a fraction of a nat; free bits of two leave it about two.
 
-    Discuss: layer 1 gives up most of what layer 2 takes, and the bound hardly moves. Is a layer that is forced into use worth
-    having, and for which question?
+    Discuss: layer 1 gives up most of what layer 2 takes, and the bound hardly moves. Is a layer that is forced into use
+    worth having, and for which question?
     """
     because = "With free bits of two the top layer keeps about two nats, and layer 1 gives up most of them in exchange."
     terms = {"reconstruction": 82.9, "kl_1": 15.1, "kl_2": 2.1, "neg_elbo": 100.1}
