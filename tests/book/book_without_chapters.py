@@ -15,8 +15,8 @@ EXCHANGED = ("09_vq_vae", "10_iwae")
 
 
 def other_contents(text: str) -> str:
-    kept = [line for line in text.splitlines() if not line.endswith(GONE)]
-    first, second = (next(i for i, line in enumerate(kept) if line.endswith(name)) for name in EXCHANGED)
+    kept = [line for line in text.splitlines() if not any(name in line for name in GONE)]
+    first, second = (next(i for i, line in enumerate(kept) if name in line) for name in EXCHANGED)
     kept[first], kept[second] = kept[second], kept[first]
     return "\n".join(kept) + "\n"
 
@@ -39,7 +39,7 @@ def test_it_builds_without_a_warning(other_book):
 
 def test_the_chapters_are_those_of_the_contents_in_their_order(other_book):
     links = other_book.pages["book/intro.html"].select("#pst-primary-sidebar a[href*='chapters/']")
-    numbers = [link["href"].split("/")[-1][:2] for link in links]
+    numbers = [link.get_text(strip=True)[:2] for link in links]
     assert numbers == ["01", "02", "03", "05", "06", "08", "10", "09"]
 
 
