@@ -9,7 +9,10 @@ import re
 import statistics
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tools.execute import composed_alt_text, first_line
 
@@ -30,6 +33,8 @@ OPTION = re.compile(r"\s*:[\w-]+:")
 # A block without a name is code.
 UNREAD_BLOCKS = {None, "math", "code", "code-block", "raw"}
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
+_CONFIG = yaml.safe_load((Path(__file__).resolve().parents[1] / "_config.yml").read_text(encoding="utf-8"))
+BOOK_MACRO = re.compile(rf"\\({'|'.join(_CONFIG['sphinx']['config']['drawn_math_macros'])})(?![A-Za-z])")
 
 
 def tags(cell: Any) -> set[str]:
@@ -92,6 +97,12 @@ def headings_begin_cells(notebook: Notebook) -> Iterator[str]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (torn := re.search(r"\n## (Exercises|Summary)", cell.source)):
             yield f"`## {torn[1]}` does not begin its cell; what stands before it belongs to the cells above"
+
+
+def common_mathematics(notebook: Notebook) -> Iterator[str]:
+    """Formulas use no macro of the book's own: JupyterLab and Colab, which show the same cells, do not know it."""
+    for macro in sorted(set(BOOK_MACRO.findall(prose(notebook)))):
+        yield f"`\\{macro}` is a macro of _config.yml, which a notebook draws in red; write it out"
 
 
 def rhythm(notebook: Notebook) -> Iterator[str]:
@@ -210,6 +221,7 @@ RULES: tuple[Rule, ...] = (
     head,
     sections,
     headings_begin_cells,
+    common_mathematics,
     rhythm,
     alt_text_and_caption,
     figure_width,

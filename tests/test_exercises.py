@@ -300,6 +300,14 @@ def test_hints_come_one_by_one(capsys):
     assert "no hint is left" in third
 
 
+def test_the_hint_of_a_check_is_not_given_again(capsys):
+    asked = doubling()
+    asked.check(lambda x: 7.0 * x)
+    asked.hint()
+    out = capsys.readouterr().out
+    assert out.count("Add it to itself.") == 1 and "hint 2 of 2: 2 * x" in out
+
+
 def test_a_solution_is_shown_after_an_attempt_only(capsys, monkeypatch):
     asked = exercises.nearest_other
     monkeypatch.setattr(asked, "attempts", 0)

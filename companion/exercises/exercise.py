@@ -79,6 +79,9 @@ class Exercise:
         self.attempts += verdict.is_attempt
         self.passed = self.passed or verdict.passed
         self.last_answer = verdict.text
+        # A mistake that nobody foresaw is answered with the first hint; the next one is the second.
+        if self.hints and verdict.hint == self.hints[0]:
+            self.hints_given = max(self.hints_given, 1)
         print(verdict.text)
         show_news(self.chapter)
 
