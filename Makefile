@@ -52,7 +52,7 @@ zip: $(READY) ## pack the built book into one file that needs no network: [EDITI
 
 test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [RECORD_TIMES=1]
 	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
-		--nbval --nbval-current-env -p tests.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
+		--nbval --nbval-current-env -p tests.chapters.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
 
 colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
 	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")
@@ -66,7 +66,7 @@ first-cells: $(READY) ## write the first cell of every chapter, after `repositor
 
 set-repository: $(READY) ## say where the book is published, and check what follows from it: URL=https://github.com/OWNER/NAME
 	$(TIMED) set-repository sh -c '"$$1" -m tools.set_repository "$$2" "$$3" && "$$1" -m pytest -q \
-		tests/test_colab_links.py tests/test_first_cell.py' set "$(PYTHON_OF_VENV)" "$(URL)" "$(or $(BRANCH),main)"
+		tests/project/test_colab_links.py tests/project/test_first_cell.py' set "$(PYTHON_OF_VENV)" "$(URL)" "$(or $(BRANCH),main)"
 
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))

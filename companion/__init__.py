@@ -1,35 +1,32 @@
 """The tested Keras package behind the book *Variational Autoencoders, Measured*.
 
-Importing ``companion`` is quick: each room is imported when it is first named, so that neither Keras nor TensorFlow
+Importing ``companion`` is quick: each module is imported when it is first named, so that neither Keras nor TensorFlow
 is loaded by a program that only reads data or asks for help.
 """
 
+import sys
 from importlib import import_module
 from types import ModuleType
 
+from companion.moved import MOVED, MovedModules
+
 __version__ = "0.1.0"
 
-_ROOMS = (
+_MODULES = (
     "autoencoder",
     "beta_vae",
     "code_use",
-    "compression",
-    "conditional_networks",
     "conditional_vae",
     "data",
     "discrete_vae",
-    "disentanglement",
     "distributions",
     "errors",
     "evaluation",
     "exercises",
     "experiments",
     "explorers",
-    "hierarchical_layers",
-    "hierarchical_networks",
     "hierarchical_vae",
     "iwae",
-    "judge",
     "layers",
     "likelihoods",
     "linear_gaussian",
@@ -37,22 +34,24 @@ _ROOMS = (
     "machine",
     "networks",
     "objectives",
-    "pixel_cnn",
     "plots",
-    "quantizer",
     "schedules",
     "vae",
-    "vq_networks",
     "vq_vae",
 )
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import the room ``companion.name`` on first use (PEP 562)."""
-    if name in _ROOMS:
+    """Import ``companion.name`` on first use (PEP 562)."""
+    if (
+        name in _MODULES or f"companion.{name}" in MOVED
+    ):  # a module that has moved says so when it is imported
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'companion' has no room {name!r}; it has {', '.join(_ROOMS)}")
+    raise AttributeError(f"module 'companion' has no module {name!r}; it has {', '.join(_MODULES)}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), *_MODULES])
+
+
+sys.meta_path.append(MovedModules())

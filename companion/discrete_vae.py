@@ -13,9 +13,9 @@ from companion import schedules
 from companion.batching import map_batches
 from companion.code_use import check_choices
 from companion.errors import BadInput, check_whole_number
+from companion.layers import straight_through
 from companion.networks import build_encoder
 from companion.objectives import elbo_terms, log_importance_weights
-from companion.quantizer import straight_through
 from companion.vae import VAE, Terms
 
 Tensor = Any

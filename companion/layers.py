@@ -51,3 +51,12 @@ class Sampling(keras.layers.Layer):
 
     def load_own_variables(self, store: Any) -> None:
         self.seed_generator.state.assign(store["seed_state"])
+
+
+def straight_through(encoded: Tensor, embedded: Tensor) -> Tensor:
+    """``embedded`` in value, ``encoded`` in gradient: ``encoded + stop_gradient(embedded - encoded)``.
+
+    Both have one shape. Taken after the two losses below: on this tensor neither would reach the codebook.
+    Source: van den Oord et al. (2017), section 3.2; Bengio et al. (2013). Taught in chapter 09.
+    """
+    return encoded + ops.stop_gradient(embedded - encoded)

@@ -10,8 +10,8 @@ from keras import layers
 from scipy.stats import multivariate_normal
 
 from companion.errors import BadInput, check_choice
-from companion.hierarchical_networks import INFERENCES, chain_decoder, chain_encoder
 from companion.hierarchical_vae import HierarchicalVAE
+from companion.hierarchical_vae.networks import INFERENCES, chain_decoder, chain_encoder
 from companion.layers import Sampling
 from companion.likelihoods import Likelihood
 from companion.vae import VAE

@@ -29,33 +29,39 @@ TESTS = {
     "companion/objectives.py": ["tests/test_objectives.py", "tests/test_linear_gaussian.py"],
     "companion/distributions.py": ["tests/test_distributions.py", "tests/test_likelihoods.py"],
     "companion/layers.py": ["tests/test_layers.py"],
-    "companion/vae.py": ["tests/test_vae.py", "tests/test_evaluation.py"],
+    "companion/vae.py": ["tests/test_vae.py", "tests/evaluation/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
-    "companion/hierarchical_vae.py": ["tests/test_hierarchical_vae.py", "tests/test_hierarchical_bounds.py"],
-    "companion/hierarchical_layers.py": [
-        "tests/test_hierarchical_bounds.py",
-        "tests/test_hierarchical_vae.py",
+    "companion/hierarchical_vae/model.py": [
+        "tests/hierarchical_vae/test_hierarchical_vae.py",
+        "tests/hierarchical_vae/test_hierarchical_bounds.py",
     ],
-    "companion/hierarchical_networks.py": [
-        "tests/test_hierarchical_networks.py",
-        "tests/test_hierarchical_vae.py",
+    "companion/hierarchical_vae/layers.py": [
+        "tests/hierarchical_vae/test_hierarchical_bounds.py",
+        "tests/hierarchical_vae/test_hierarchical_vae.py",
     ],
-    "companion/quantizer.py": ["tests/test_quantizer.py"],
-    "companion/code_use.py": ["tests/test_quantizer.py"],
-    "companion/vq_vae.py": ["tests/test_vq_vae.py"],
-    "companion/vq_networks.py": ["tests/test_vq_networks.py"],
-    "companion/pixel_cnn.py": ["tests/test_pixel_cnn.py"],
-    "companion/compression.py": ["tests/test_compression.py"],
+    "companion/hierarchical_vae/networks.py": [
+        "tests/hierarchical_vae/test_hierarchical_networks.py",
+        "tests/hierarchical_vae/test_hierarchical_vae.py",
+    ],
+    "companion/vq_vae/quantizer.py": ["tests/vq_vae/test_quantizer.py"],
+    "companion/code_use.py": ["tests/vq_vae/test_quantizer.py"],
+    "companion/vq_vae/model.py": ["tests/vq_vae/test_vq_vae.py"],
+    "companion/vq_vae/networks.py": ["tests/vq_vae/test_vq_networks.py"],
+    "companion/vq_vae/pixel_cnn.py": ["tests/vq_vae/test_pixel_cnn.py"],
+    "companion/vq_vae/compression.py": ["tests/vq_vae/test_compression.py"],
     "companion/discrete_vae.py": ["tests/test_discrete_vae.py"],
     "companion/beta_vae.py": ["tests/test_beta_vae.py"],
-    "companion/conditional_networks.py": [
-        "tests/test_conditional_vae.py",
-        "tests/test_conditional_bad_input.py",
+    "companion/conditional_vae/networks.py": [
+        "tests/conditional_vae/test_conditional_vae.py",
+        "tests/conditional_vae/test_conditional_bad_input.py",
     ],
-    "companion/conditional_vae.py": ["tests/test_conditional_vae.py", "tests/test_conditional_bad_input.py"],
-    "companion/judge.py": ["tests/test_judge.py"],
-    "companion/disentanglement.py": ["tests/test_disentanglement.py"],
-    "companion/data/drawn_shapes.py": ["tests/test_drawn_shapes.py"],
+    "companion/conditional_vae/model.py": [
+        "tests/conditional_vae/test_conditional_vae.py",
+        "tests/conditional_vae/test_conditional_bad_input.py",
+    ],
+    "companion/evaluation/judge.py": ["tests/evaluation/test_judge.py"],
+    "companion/evaluation/disentanglement.py": ["tests/evaluation/test_disentanglement.py"],
+    "companion/data/drawn_shapes.py": ["tests/data/test_drawn_shapes.py"],
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from companion import data
 from companion.conditional_vae import ConditionalVAE
-from companion.judge import agreement, train_judge
+from companion.evaluation.judge import agreement, train_judge
 from tools.errata import SEED, Figures, erratum, error_of
 
 

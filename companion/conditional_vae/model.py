@@ -1,0 +1,248 @@
+"""The conditional VAE: images given a label, or given any other vector that is known. Chapter 07."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops, random
+
+from companion.autoencoder import seeds_of_networks
+from companion.batching import map_batches
+from companion.conditional_vae.networks import (
+    as_pair,
+    build_cvae_decoder,
+    build_cvae_encoder,
+    build_cvae_prior,
+    check_condition,
+    check_conditions,
+    check_equally_many,
+    check_takes_condition,
+)
+from companion.data import Batches
+from companion.distributions import DiagonalNormal
+from companion.errors import BadInput, check_choice, check_codes, check_whole_number
+from companion.networks import HIDDEN
+from companion.objectives import kl_between_normals, vae_loss
+from companion.vae import VAE, Terms
+
+Tensor = Any
+Shape = Sequence[int]
+
+PRIORS = ("standard", "learned")
+
+
+def cvae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
+    """``kl - log_likelihood``, a bound on -log p(x|y) of each image: shape ``(batch,)``, in nats.
+
+    ``log_likelihood`` is log p(x|y, z); ``kl`` is that of q(z|x, y) to p(z|y), which is N(0, I) unless it is learned.
+    The usual signature ``cvae_loss(x, x_decoded)`` had to change: it reached for ``z_mean`` and ``z_log_var`` outside
+    the function, which Keras 3 refuses, and it was written for p(z|y) while it computed the KL to N(0, I). Here
+    the model passes both terms. Raises :class:`~companion.errors.BadInput` where the shapes differ.
+    Source: Sohn et al. (2015). Taught in chapter 07.
+    """
+    return vae_loss(log_likelihood, kl)
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class ConditionalVAE(VAE):
+    """A VAE of images given a condition y: the encoder q(z|x, y) and the decoder p(x|y, z) both see it.
+
+    ``num_classes`` (10 where nothing is said) makes the condition a whole number, one-hot inside; ``condition_shape``
+    makes it any array of real numbers of that shape: attributes, or part of an image. Where labels ``(n,)`` are
+    expected, vectors ``(n, num_classes)`` are taken too. With ``prior="standard"``, z is drawn from N(0, I) whatever y
+    is; with ``"learned"`` from a normal p(z|y) whose mean and variance a third network makes from y, and the KL, the
+    log weights and every sample refer to that. Other arguments are those of :class:`~companion.vae.VAE`.
+
+    After ``compile("adam")``, ``fit([images, labels])``: the pair is the input, and there is no target. Methods that
+    take images take the pair, as a list or a tuple; ``validation_data=[images, labels]`` is read as that pair.
+    Raises :class:`~companion.errors.BadInput` for networks, images and conditions that do not fit.
+    Source: Sohn et al. (2015). Taught in chapter 07.
+    """
+
+    def __init__(
+        self,
+        *networks: Any,
+        num_classes: int | None = None,
+        condition_shape: Shape | None = None,
+        prior: str = "standard",
+        **kwargs: Any,
+    ):
+        # Before the parent builds the networks, which need it.
+        self.num_classes, condition = check_condition(num_classes, condition_shape)
+        self.condition_shape = tuple(condition.shape)
+        self.prior = check_choice("prior", prior, PRIORS)
+        super().__init__(*networks, **kwargs)
+        self.prior_network = None
+        if self.prior == "learned":
+            seed = (
+                None if self.seed is None else 2 * self.seed + 2
+            )  # the two networks have the two seeds below
+            self.prior_network = build_cvae_prior(self.latent_dim, **self._condition(), seed=seed)
+
+    def call(self, x: Any, training: bool | None = None) -> dict[str, Tensor]:
+        """What a VAE's ``call`` returns, for ``x`` a pair of images and labels or condition vectors."""
+        return super().call((self.images_of(x), self.condition_of(x)), training=training)
+
+    def objective(self, terms: Terms) -> Tensor:
+        """The negative ELBO of each image given its condition, ``(batch,)``."""
+        return cvae_loss(terms["log_likelihood"], terms["kl"])
+
+    def images_of(self, x: Any) -> Tensor:
+        """The images of the pair ``x``."""
+        return as_pair(x)[0]
+
+    def condition_of(self, x: Any) -> Tensor:
+        """The condition vectors of the pair ``x``, ``(batch, *condition_shape)``: labels become one-hot here."""
+        condition = as_pair(x)[1]
+        if self.num_classes and len(condition.shape) == 1:
+            return ops.one_hot(ops.cast(condition, "int32"), self.num_classes, dtype="float32")
+        return ops.cast(condition, "float32")
+
+    def logits_of(self, z: Tensor, x: Any, training: bool | None = None) -> Tensor:
+        """What the decoder puts out for codes ``z`` and the conditions in ``x``, the same for every draw."""
+        condition = self.condition_of(x)
+        if len(z.shape) == 2:
+            return self.decoder([z, condition], training=training)
+        for_each_draw = ops.broadcast_to(condition[None], (ops.shape(z)[0], *ops.shape(condition)))
+        flat = [
+            ops.reshape(z, (-1, self.latent_dim)),
+            ops.reshape(for_each_draw, (-1, *self.condition_shape)),
+        ]
+        logits = self.decoder(flat, training=training)
+        return ops.reshape(logits, (*ops.shape(z)[:-1], *self.image_shape))
+
+    def kl_of(self, z_mean: Tensor, z_log_var: Tensor, x: Any) -> Tensor:
+        """KL(q(z|x, y) || p(z|y)) of each image, ``(batch,)``, in nats."""
+        if self.prior_network is None:
+            return super().kl_of(z_mean, z_log_var, x)
+        return kl_between_normals(z_mean, z_log_var, *self.prior_of(x).parameters)
+
+    def prior_of(self, x: Any) -> DiagonalNormal:
+        """p(z|y) for the conditions of the pair ``x``; the standard normal unless it is learned."""
+        if self.prior_network is None:
+            return super().prior_of(x)
+        return DiagonalNormal(*self.prior_network(self.condition_of(x)))
+
+    def generate(self, labels: Any, seed: Any = None) -> np.ndarray:
+        """An image for each of ``labels``, ``(n, *image_shape)`` in [0, 1]: the mean of p(x|y, z), z drawn from p(z|y).
+
+        ``labels``: whole numbers ``(n,)``, or condition vectors. ``seed``: an int, a ``SeedGenerator``, or None for the
+        model's own; under one int, other labels meet the same noise. Raises :class:`~companion.errors.BadInput` for
+        labels that do not fit. Taught in chapter 07.
+        """
+        condition = self.checked_condition(labels)
+        shape = (len(condition), self.latent_dim)
+        noise = random.normal(shape, seed=self.seed_generator if seed is None else seed)
+        mean, log_var = self.prior_of((None, condition)).parameters
+        return self.decode(ops.convert_to_numpy(mean + ops.exp(0.5 * log_var) * noise), condition)
+
+    def sample(self, n: int, seed: Any = None, *, labels: Any = None) -> np.ndarray:
+        """``n`` generated images ``(n, *image_shape)`` in [0, 1]; the classes are drawn too, all equally likely.
+
+        ``labels`` fixes the conditions instead, as :meth:`generate` does; conditions that are no classes need it.
+        Raises :class:`~companion.errors.BadInput` where it is missing then, or its length is not ``n``.
+        """
+        n = check_whole_number("n", n)
+        if labels is not None:
+            check_equally_many("images to sample", n, "labels", self.checked_condition(labels))
+            return self.generate(labels, seed)
+        if self.num_classes is None:
+            raise BadInput(
+                f"sample({n}) came without conditions: expected {n} of shape {self.condition_shape}, which cannot be "
+                f"drawn as classes can; call generate(conditions)."
+            )
+        # One stream for both draws: under the same int twice, classes and codes would be tied to each other.
+        generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
+        classes = random.randint((n,), 0, self.num_classes, seed=generator)
+        return self.generate(ops.convert_to_numpy(classes), generator)
+
+    def decode(self, z: Any, labels: Any = None) -> np.ndarray:
+        """Images in [0, 1], the mean of p(x|y, z), ``(n, *image_shape)``, for codes ``(n, latent_dim)`` and n labels.
+
+        Raises :class:`~companion.errors.BadInput` where labels are missing, do not fit, or differ in number.
+        """
+        codes, condition = check_codes(z, self.latent_dim), self.checked_condition(labels)
+        check_equally_many("codes", len(codes), "labels", condition)
+        return map_batches(
+            lambda *pair: self.likelihood_of(self.decoder(list(pair))).mean(), codes, condition
+        )
+
+    def reconstruct(self, x: Any) -> np.ndarray:
+        """Images decoded from ``z_mean`` and their own condition: ``(n, *image_shape)``, values in [0, 1]."""
+        x = self.checked(x)
+        return self.decode(self.encode(x)[0], x[1])
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
+        """Keras's ``fit`` on the pair ``[images, labels]``, both checked first; there is no ``y``.
+
+        A stream gives items ``((images, labels),)``, as :class:`companion.data.Batches` with labels does.
+        """
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, (tuple, list)) and len(validation) == 2:
+            # Of two parts Keras would take the second for targets, unless the first is the pair itself.
+            whole = isinstance(validation[0], (tuple, list))
+            kwargs["validation_data"] = validation if whole else (tuple(validation),)
+        return super().fit(x, y, **kwargs)
+
+    def checked(self, x: Any, what: str = "images") -> tuple[np.ndarray, np.ndarray]:
+        """The pair ``x`` as this model takes it: images, and condition vectors, one-hot where labels came; float32."""
+        images, labels = as_pair(x)
+        images, condition = super().checked(images, what), self.checked_condition(labels)
+        check_equally_many(what, len(images), "labels", condition)
+        return images, condition
+
+    def checked_condition(self, labels: Any) -> np.ndarray:
+        """Condition vectors ``(n, *condition_shape)`` of labels or such vectors; ``BadInput`` for anything else."""
+        return check_conditions(labels, self.num_classes, self.condition_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._condition(), "prior": self.prior}
+
+    @classmethod
+    def build_networks(
+        cls,
+        input_shape: Shape,
+        latent_dim: int,
+        *,
+        network: str = "dense",
+        hidden: Shape | None = None,
+        seed: int | None = None,
+        **own: Any,
+    ) -> dict[str, keras.Model]:
+        """``encoder`` and ``decoder`` for the constructor; ``own`` holds ``num_classes`` or ``condition_shape``."""
+        widths = HIDDEN if hidden is None else tuple(hidden)
+        how: dict[str, Any] = {name: own.get(name) for name in ("num_classes", "condition_shape")}
+        how["network"] = network
+        seeds = seeds_of_networks(seed)
+        return {
+            "encoder": build_cvae_encoder(input_shape, latent_dim, hidden=widths, seed=seeds[0], **how),
+            "decoder": build_cvae_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=seeds[1], **how),
+        }
+
+    def _condition(self) -> dict[str, Any]:
+        """The condition by the arguments of the constructor and of the networks."""
+        shape = None if self.num_classes else self.condition_shape
+        return {"num_classes": self.num_classes, "condition_shape": shape}
+
+    def _build_encoder(self, input_shape: Shape, latent_dim: int, seed: int | None) -> keras.Model:
+        return build_cvae_encoder(input_shape, latent_dim, **self._condition(), seed=seed)
+
+    def _build_decoder(self, latent_dim: int, output_shape: Shape, seed: int | None) -> keras.Model:
+        return build_cvae_decoder(latent_dim, output_shape, **self._condition(), seed=seed)
+
+    def _complete(self, *given: Any) -> tuple[keras.Model, keras.Model]:
+        encoder, decoder = super()._complete(*given)
+        for name, network in (("encoder", encoder), ("decoder", decoder)):
+            check_takes_condition(name, network, self.condition_shape)
+        return encoder, decoder
+
+    def _training_input(self, x: Any, y: Any, weights: Any = None, what: str = "images") -> tuple[Any, Any]:
+        if y is not None:
+            raise BadInput(
+                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} has no targets, its "
+                f"labels belong to the input; call fit([images, labels])."
+            )
+        if isinstance(x, Batches):
+            self.checked_condition(x.labels)
+        return super()._training_input(x, None, weights, what)

@@ -1,0 +1,209 @@
+"""The layers of codes of a hierarchical VAE: inferred bottom-up or top-down, and generated. Chapter 08.
+
+Bottom first everywhere: layer 1 is next to the pixels. Noise comes from the caller, standard normal, one tensor a layer
+of shape ``(..., batch, latent_dims[l])``; axes ahead of the batch are further draws for the same images.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops, random, tree
+
+from companion.batching import map_batches
+from companion.distributions import DiagonalNormal
+from companion.errors import BadInput, check_codes
+from companion.hierarchical_vae.networks import posteriors_of
+
+Tensor = Any
+Moments = tuple[Tensor, Tensor]
+
+
+class LatentLayer(NamedTuple):
+    """One layer of codes: a draw, the posterior it came from, and the prior that the layer above gives.
+
+    Each is a tensor ``(..., batch, latent_dim)``.
+    """
+
+    z: Tensor
+    z_mean: Tensor
+    z_log_var: Tensor
+    prior_mean: Tensor
+    prior_log_var: Tensor
+
+    @property
+    def posterior(self) -> DiagonalNormal:
+        """q(z|...), given the image and whatever layer it is inferred from."""
+        return DiagonalNormal(self.z_mean, self.z_log_var)
+
+    @property
+    def prior(self) -> DiagonalNormal:
+        """p(z|...), given the layer above."""
+        return DiagonalNormal(self.prior_mean, self.prior_log_var)
+
+    def kl(self) -> Tensor:
+        """KL(posterior || prior), exact for the given neighbours: shape ``(..., batch)``, in nats."""
+        return self.posterior.kl(self.prior)
+
+    def log_ratio(self) -> Tensor:
+        """log q(z|...) - log p(z|...) at the draw, which may be negative: shape ``(..., batch)``, in nats."""
+        return self.posterior.log_prob(self.z) - self.prior.log_prob(self.z)
+
+
+def ladder_merge(
+    weighted_mean: Tensor, log_var: Tensor, prior_mean: Tensor, prior_log_var: Tensor
+) -> Moments:
+    """What an image says of a layer, and what the layer above says, in one normal: the precisions add up.
+
+    With a message of mean m and variance v, 1/variance = 1/v + 1/v_prior and mean = variance * (m/v + m_prior/v_prior),
+    in shapes that broadcast to ``(..., batch, latent_dim)``; returned are mean and log variance. ``weighted_mean`` is
+    m/v: were it m, a unit whose message has grown vague would lose its gradient, and stay silent for good.
+    Source: Sønderby et al. (2016), section 2.2. Taught in chapter 08.
+    """
+    merged_log_var = -ops.logaddexp(-log_var, -prior_log_var)
+    of_prior = ops.exp(merged_log_var - prior_log_var)
+    return ops.exp(merged_log_var) * weighted_mean + of_prior * prior_mean, merged_log_var
+
+
+def infer(
+    inference: str,
+    encoder: keras.Model,
+    priors: Sequence[keras.Model],
+    x: Tensor,
+    noise: Sequence[Tensor],
+    training: bool | None = None,
+) -> list[LatentLayer]:
+    """Every layer that ``encoder`` infers from images ``x``, bottom first, ``bottom_up`` or ``top_down``."""
+    if inference == "bottom_up":
+        return infer_bottom_up(posteriors_of(encoder), priors, x, noise, training)
+    outputs = [ops.cast(out, "float32") for out in encoder(x, training=training)]
+    messages = list(zip(outputs[::2], outputs[1::2], strict=True))
+    return infer_top_down(messages, priors, noise, training)
+
+
+def infer_bottom_up(
+    posteriors: Sequence[keras.Model],
+    priors: Sequence[keras.Model],
+    x: Tensor,
+    noise: Sequence[Tensor],
+    training: bool | None = None,
+) -> list[LatentLayer]:
+    """Layers drawn from q(z1|x), q(z2|z1), ...; their priors are p(z1|z2), p(z2|z3), ... at those very draws."""
+    draws: list[tuple[Tensor, Tensor, Tensor]] = []
+    for part, epsilon in zip(posteriors, noise, strict=True):
+        mean, log_var = moments(part, draws[-1][0] if draws else x, training)
+        draws.append((draw(mean, log_var, epsilon), mean, log_var))
+    given = [moments(part, z, training) for part, (z, _, _) in zip(priors, draws[1:], strict=True)]
+    given.append(standard_normal(draws[-1][0]))
+    return [LatentLayer(*drawn, *prior) for drawn, prior in zip(draws, given, strict=True)]
+
+
+def infer_top_down(
+    messages: Sequence[Moments],
+    priors: Sequence[keras.Model],
+    noise: Sequence[Tensor],
+    training: bool | None = None,
+) -> list[LatentLayer]:
+    """The top layer drawn from what the image says of it, each lower one from its message merged with its prior.
+
+    ``messages`` holds mean and log variance of the top layer, and for the others what :func:`ladder_merge` takes; each
+    ``(batch, latent_dims[l])``.
+    """
+    layers: list[LatentLayer] = []
+    for level in reversed(range(len(messages))):
+        if layers:
+            prior = moments(priors[level], layers[0].z, training)
+            mean, log_var = ladder_merge(*messages[level], *prior)
+            z = draw(mean, log_var, noise[level])
+        else:
+            mean, log_var = messages[level]
+            z = draw(mean, log_var, noise[level])
+            prior = standard_normal(z)
+        layers.insert(0, LatentLayer(z, mean, log_var, *prior))
+    return layers
+
+
+def generate(
+    priors: Sequence[keras.Model],
+    latent_dims: Sequence[int],
+    n: int,
+    generator: keras.random.SeedGenerator,
+    held: Mapping[int, np.ndarray],
+) -> list[np.ndarray]:
+    """``n`` draws of every layer from the top down, ``(n, latent_dims[l])``; the layers in ``held`` are not drawn."""
+    layers: list[np.ndarray] = []
+    for level in range(len(latent_dims), 0, -1):
+        shape = (n, latent_dims[level - 1])
+        if level in held:
+            layers.insert(0, np.broadcast_to(held[level], shape))
+            continue
+        epsilon = ops.convert_to_numpy(random.normal(shape, seed=generator))
+        if layers:
+            part = priors[level - 1]
+            epsilon = map_batches(lambda z, e, p=part: draw(*moments(p, z), e), layers[0], epsilon)
+        layers.insert(0, epsilon)
+    return layers
+
+
+def noise_by_layer(epsilon: Tensor, latent_dims: Sequence[int]) -> list[Tensor]:
+    """``epsilon`` ``(..., sum(latent_dims))`` cut into a piece for each layer, the bottom layer's first."""
+    ends = itertools.accumulate(latent_dims)
+    return [epsilon[..., end - d : end] for d, end in zip(latent_dims, ends, strict=True)]
+
+
+def check_there_is_an_upper_layer(
+    latent_dims: tuple[int, ...], *, free_bits: Any, warm_up_steps: Any
+) -> None:
+    """Raise :class:`~companion.errors.BadInput` where one layer alone is given what is for the layers above it."""
+    if len(latent_dims) == 1 and (free_bits or warm_up_steps):
+        raise BadInput(
+            f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={latent_dims}: expected a "
+            f"layer above the first, which they are for; pass for example latent_dims=(8, 2)."
+        )
+
+
+def check_held(held: Mapping[int, Any], latent_dims: Sequence[int], n: int) -> dict[int, np.ndarray]:
+    """The codes that are held, by layer, each ``(n, d)`` or ``(1, d)``; ``BadInput`` for any other."""
+    top = len(latent_dims)
+    for level in held:
+        if level not in range(1, top + 1):
+            raise BadInput(
+                f"held has layer {level!r}: expected numbers from 1, next to the pixels, to {top}; pass for example "
+                f"held={{{top}: z}}."
+            )
+    codes = {level: check_codes(np.atleast_2d(z), latent_dims[level - 1]) for level, z in held.items()}
+    for level, z in codes.items():
+        if len(z) not in (1, n):
+            raise BadInput(
+                f"held has {len(z)} codes of layer {level} for {n} draws: expected one for all or one a draw; pass "
+                f"n={len(z)}, or a single code."
+            )
+    return codes
+
+
+def call_on_codes(network: keras.Model, z: Tensor, training: bool | None = None) -> Any:
+    """``network`` of codes ``z`` of shape ``(..., latent_dim)``: what it gives, with the same leading axes."""
+    if len(z.shape) == 2:
+        return network(z, training=training)
+    lead = ops.shape(z)[:-1]
+    outputs = network(ops.reshape(z, (-1, z.shape[-1])), training=training)
+    return tree.map_structure(lambda out: ops.reshape(out, (*lead, *out.shape[1:])), outputs)
+
+
+def moments(part: keras.Model, given: Tensor, training: bool | None = None) -> Moments:
+    """Mean and log variance that a part of a network gives for images or codes, in single precision."""
+    is_codes = len(part.input_shape) == 2
+    outputs = call_on_codes(part, given, training) if is_codes else part(given, training=training)
+    return ops.cast(outputs[0], "float32"), ops.cast(outputs[1], "float32")
+
+
+def draw(mean: Tensor, log_var: Tensor, epsilon: Tensor) -> Tensor:
+    """The reparameterization trick with given noise."""
+    return mean + ops.exp(0.5 * log_var) * epsilon
+
+
+def standard_normal(z: Tensor) -> Moments:
+    """Mean and log variance of N(0, I) for codes like ``z``."""
+    return ops.zeros_like(z), ops.zeros_like(z)

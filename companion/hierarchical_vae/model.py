@@ -1,0 +1,250 @@
+"""A VAE with several layers of codes: bottom-up inference, and the ladder that infers from the top down. Chapter 08."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops, random
+
+from companion.autoencoder import seeds_of_networks
+from companion.batching import count, map_batches
+from companion.distributions import DiagonalNormal
+from companion.errors import check_choice, check_codes, check_whole_number
+from companion.hierarchical_vae.layers import (
+    LatentLayer,
+    call_on_codes,
+    check_held,
+    check_there_is_an_upper_layer,
+    generate,
+    infer,
+    noise_by_layer,
+)
+from companion.hierarchical_vae.networks import (
+    INFERENCES,
+    LATENT_DIMS,
+    build_hierarchical_decoder,
+    build_hierarchical_encoder,
+    complete_pair,
+    generators_of,
+)
+from companion.networks import HIDDEN
+from companion.objectives import elbo_terms, free_bits, log_importance_weights
+from companion.schedules import check_number, value_now, warm_up
+from companion.vae import VAE, Terms
+
+Tensor = Any
+
+
+def hierarchical_vae_loss(
+    log_likelihood: Tensor, kl_layers: Sequence[Tensor], *, upper_weight: Any = 1.0, least: float = 0.0
+) -> Tensor:
+    """The negative ELBO of each image, ``KL_1 + KL_2 + ... - log p(x|z1)``: shape ``(batch,)``, in nats.
+
+    ``kl_layers`` holds the KL term of each layer, bottom first, each ``(batch,)``. ``upper_weight`` multiplies those of
+    the layers above the first, and each of these has ``least`` nats free of charge as in
+    :func:`~companion.objectives.free_bits`, a layer being one unit; then the value is no bound.
+    The usual signature, images and codes with the KL of z1 taken against N(0, I), had to change: z1 comes from
+    p(z1|z2), and the decoder must see the z1 that the encoder drew.
+    Source: Sønderby et al. (2016). Taught in chapter 08.
+    """
+    terms = elbo_terms(log_likelihood, kl_layers[0])
+    upper = [free_bits(kl[:, None], least) if least else kl for kl in kl_layers[1:]]
+    return -terms["elbo"] + upper_weight * sum(upper, ops.zeros_like(log_likelihood))
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class HierarchicalVAE(VAE):
+    """A VAE with layers of codes z1, z2, ..., of the sizes ``latent_dims``: p(z_L) ... p(z1|z2) p(x|z1).
+
+    ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the top layer's KL is exact, a lower layer's is the log ratio
+    log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer by merging what the image
+    says with p(z1|z2): every KL is exact, given the layer above. With one layer both are the VAE. ``free_bits`` nats of
+    KL cost nothing in each layer above the first; over ``warm_up_steps`` steps of the optimizer the weight of these
+    layers' KL rises from 0 to 1. ``encoder`` and ``decoder`` come from
+    :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and its twin, or from parts of one's own.
+
+    History and ``evaluate`` report also ``kl_1``, ``kl_2``, ..., which add up to ``kl_loss``, all unweighted.
+    ``encode``, ``decode`` and ``latent_dim`` are those of z1.
+    Raises :class:`~companion.errors.BadInput` for sizes and networks that do not fit, and for free bits or a warm-up
+    where there is no upper layer. Sources: Sønderby et al. (2016); Kingma et al. (2016). Taught in chapter 08.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model | None = None,
+        decoder: keras.Model | None = None,
+        *,
+        latent_dims: Sequence[int] = LATENT_DIMS,
+        inference: str = "bottom_up",
+        free_bits: float = 0.0,
+        warm_up_steps: int = 0,
+        input_shape: Sequence[int] = (28, 28, 1),
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        inference = check_choice("inference", inference, INFERENCES)
+        encoder, decoder, dims = complete_pair(encoder, decoder, latent_dims, inference, input_shape, seed)
+        super().__init__(encoder, decoder, seed=seed, **kwargs)
+        self.latent_dims, self.latent_dim, self.inference = dims, dims[0], inference
+        self.free_bits = check_number("free_bits", free_bits)
+        self.warm_up_steps = check_whole_number("warm_up_steps", warm_up_steps, at_least=0)
+        check_there_is_an_upper_layer(dims, free_bits=free_bits, warm_up_steps=warm_up_steps)
+        self.upper_weight = warm_up(self.warm_up_steps) if self.warm_up_steps else 1.0
+        self.layer_trackers = [keras.metrics.Mean(name=f"kl_{n}") for n in range(1, len(dims) + 1)]
+
+    # Properties, so that Keras does not list the parts of both networks a second time.
+    @property
+    def pixels_part(self) -> keras.Model:
+        """The decoder's part p(x|z1)."""
+        return generators_of(self.decoder)[0]
+
+    @property
+    def prior_parts(self) -> list[keras.Model]:
+        """The decoder's parts p(z1|z2), p(z2|z3), ..."""
+        return generators_of(self.decoder)[1]
+
+    @property
+    def noise_dim(self) -> int:
+        """How many standard normal numbers the codes of one image take; the bottom layer's come first."""
+        return sum(self.latent_dims)
+
+    def call(self, x: Tensor, training: bool | None = None) -> dict[str, Any]:
+        """Logits ``(batch, *image_shape)``; ``z_mean``, ``z_log_var``, ``z`` of the bottom layer; all ``layers``."""
+        epsilon = random.normal((ops.shape(x)[0], self.noise_dim), seed=self.seed_generator)
+        return self._pass(x, epsilon, training)
+
+    def layers_of(self, x: Tensor, epsilon: Tensor, training: bool | None = None) -> list[LatentLayer]:
+        """Every layer inferred from images ``x``, bottom first, drawn with the noise ``epsilon``.
+
+        ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws an image.
+        """
+        noise = noise_by_layer(epsilon, self.latent_dims)
+        return infer(self.inference, self.encoder, self.prior_parts, x, noise, training)
+
+    def terms(self, x: Tensor, y_pred: dict[str, Any]) -> Terms:
+        """The terms of the ELBO and the KL of each layer, ``kl_1``, ``kl_2``, ...: each ``(batch,)``, in nats."""
+        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
+        *lower, top = y_pred["layers"]
+        # Bottom-up, p(z1|z2) needs a z2 that was inferred from z1 itself, and no formula averages over that.
+        exact = self.inference == "top_down"
+        kl_layers = [layer.kl() if exact else layer.log_ratio() for layer in lower] + [top.kl()]
+        by_name = {f"kl_{level}": kl for level, kl in enumerate(kl_layers, start=1)}
+        return {**elbo_terms(log_likelihood, sum(kl_layers[1:], kl_layers[0])), **by_name}
+
+    def objective(self, terms: Terms) -> Tensor:
+        """The negative ELBO of each image, ``(batch,)``, with the free bits and the warm-up that were asked for."""
+        kls = [terms[tracker.name] for tracker in self.layer_trackers]
+        weight = value_now(self.upper_weight, getattr(self, "optimizer", None))
+        return hierarchical_vae_loss(terms["log_likelihood"], kls, upper_weight=weight, least=self.free_bits)
+
+    def track(self, terms: Terms, sample_weight: Tensor) -> None:
+        super().track(terms, sample_weight)
+        for tracker in self.layer_trackers:
+            tracker.update_state(terms[tracker.name], sample_weight)
+
+    def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
+        """What p(x|z1) puts out for codes of the bottom layer: shape ``(..., batch, *image_shape)``."""
+        return call_on_codes(self.pixels_part, z, training)
+
+    def prior_of(self, x: Tensor) -> DiagonalNormal:
+        """Raises NotImplementedError: p(z1) is a mixture over all z2, and only p(z1|z2) is a diagonal normal."""
+        raise NotImplementedError("p(z1) has no density in closed form; layers_of gives p(z1|z2).")
+
+    def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
+        """log p(x, z1, z2, ...) - log q(z1, z2, ...|x) for each draw: ``(num_samples, n)``, in nats.
+
+        As :meth:`companion.vae.VAE.log_weights`; every layer enters with its log ratio at the draw.
+        """
+        k = check_whole_number("num_samples", num_samples)
+        x = ops.convert_to_tensor(self.checked(x))
+        generator = self.seed_generator if seed is None else seed
+        layers = self.layers_of(x, random.normal((k, count(x), self.noise_dim), seed=generator))
+        log_likelihood = self.likelihood_of(self.logits_of(layers[0].z, x)).log_prob(self.images_of(x))
+        log_prior = sum(layer.prior.log_prob(layer.z) for layer in layers)
+        log_posterior = sum(layer.posterior.log_prob(layer.z) for layer in layers)
+        return log_importance_weights(log_likelihood, log_prior, log_posterior)
+
+    def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``z_mean``, ``z_log_var`` and a draw ``z`` of the bottom layer: arrays ``(n, latent_dims[0])``."""
+        return self.encode_layers(x)[0]
+
+    def encode_layers(self, x: Any) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """``z_mean``, ``z_log_var`` and a draw ``z`` for each layer, bottom first: arrays ``(n, latent_dims[l])``.
+
+        Mean and log variance are those that follow where every other layer stands at its mean; the draws were made
+        together, each from the layer before it.
+        """
+
+        def inferred(batch: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+            epsilon = random.normal((len(batch), self.noise_dim), seed=self.seed_generator)
+            quiet, drawn = self.layers_of(batch, ops.zeros_like(epsilon)), self.layers_of(batch, epsilon)
+            return [(q.z_mean, q.z_log_var, d.z) for q, d in zip(quiet, drawn, strict=True)]
+
+        return map_batches(inferred, self.checked(x))
+
+    def decode(self, z: Any) -> np.ndarray:
+        """Images in [0, 1], the mean of p(x|z1), ``(n, *image_shape)`` for codes z1 ``(n, latent_dims[0])``."""
+        codes = check_codes(z, self.latent_dim)
+        return map_batches(lambda batch: self.likelihood_of(self.pixels_part(batch)).mean(), codes)
+
+    def sample(self, n: int, seed: Any = None) -> np.ndarray:
+        """``n`` images ``(n, *image_shape)`` in [0, 1], every layer drawn from that above as in ``sample_layers``."""
+        return self.decode(self.sample_layers(n, seed)[0])
+
+    def sample_layers(
+        self, n: int, seed: Any = None, *, held: Mapping[int, Any] | None = None
+    ) -> list[np.ndarray]:
+        """``n`` draws of all layers from the model, bottom first: arrays ``(n, latent_dims[l])``.
+
+        ``held`` fixes layers by number, 1 at the bottom: with ``held={2: z2}``, codes ``(n, d)`` or one ``(d,)`` for
+        all, only z1 is drawn, from p(z1|z2). ``seed``: an int, a ``SeedGenerator``, or None for the model's own. Raises
+        :class:`~companion.errors.BadInput` for a layer that is not there and codes that do not fit it.
+        """
+        generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
+        fixed = check_held(held or {}, self.latent_dims, check_whole_number("n", n))
+        return generate(self.prior_parts, self.latent_dims, n, generator, fixed)
+
+    def own_scores(self, x: Any) -> dict[str, Any]:
+        """``kl_per_layer``, bottom first, in nats, with the noise of the common scores."""
+        terms = self.elbo_terms(x, self.noise(count(self.checked(x)), self.seed or 0))
+        return {"kl_per_layer": [float(np.mean(terms[t.name])) for t in self.layer_trackers]}
+
+    def get_config(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("inference", "free_bits", "warm_up_steps")}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def build_networks(
+        cls,
+        input_shape: Sequence[int],
+        latent_dim: int | None = None,
+        *,
+        network: str = "dense",
+        hidden: Sequence[int] | None = None,
+        seed: int | None = None,
+        latent_dims: Sequence[int] = LATENT_DIMS,
+        inference: str = "bottom_up",
+        **own: Any,
+    ) -> dict[str, keras.Model]:
+        widths = HIDDEN if hidden is None else tuple(hidden)
+        seeds = seeds_of_networks(seed)
+        up: dict[str, Any] = {"inference": inference, "network": network, "hidden": widths, "seed": seeds[0]}
+        down: dict[str, Any] = {"network": network, "hidden": widths[::-1], "seed": seeds[1]}
+        return {
+            "encoder": build_hierarchical_encoder(input_shape, latent_dims, **up),
+            "decoder": build_hierarchical_decoder(latent_dims, input_shape, **down),
+        }
+
+    def _pass(self, x: Tensor, epsilon: Tensor, training: bool | None = None) -> dict[str, Any]:
+        """What ``call`` returns, for given noise."""
+        layers = self.layers_of(x, epsilon, training)
+        bottom = {name: getattr(layers[0], name) for name in ("z_mean", "z_log_var", "z")}
+        return {"logits": self.logits_of(bottom["z"], x, training), **bottom, "layers": layers}
+
+    def _terms_with_noise(self, x: Tensor, epsilon: Tensor) -> Terms:
+        return self.terms(x, self._pass(x, epsilon))
+
+    def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:
+        """Image shape and size of the top layer, which a decoder takes; the layers were compared before."""
+        return tuple(encoder.input_shape[1:]), int(encoder.output_shape[-1][-1])

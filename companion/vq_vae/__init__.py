@@ -1,0 +1,19 @@
+"""An image as a small map of whole numbers: the model, its networks, its quantiser, its priors. Chapter 09."""
+
+from companion.vq_vae.model import VQVAE, vqvae_loss
+from companion.vq_vae.networks import build_vqvae_decoder, build_vqvae_encoder
+from companion.vq_vae.pixel_cnn import PixelCNN, UniformPrior, causal_mask
+from companion.vq_vae.quantizer import VectorQuantizer, codebook_loss, commitment_loss
+
+__all__ = [
+    "VQVAE",
+    "PixelCNN",
+    "UniformPrior",
+    "VectorQuantizer",
+    "build_vqvae_decoder",
+    "build_vqvae_encoder",
+    "causal_mask",
+    "codebook_loss",
+    "commitment_loss",
+    "vqvae_loss",
+]
