@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "autoencoder",
+    "base",
+    "batching",
     "beta_vae",
     "code_use",
     "conditional_vae",

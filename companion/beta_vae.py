@@ -9,9 +9,8 @@ from keras.optimizers.schedules import LearningRateSchedule as Schedule
 from companion import schedules
 from companion.errors import BadInput, check_whole_number
 from companion.objectives import elbo_terms, vae_loss
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
-
-Tensor = Any
 
 
 def beta_vae_loss(log_likelihood: Tensor, kl: Tensor, beta: Tensor) -> Tensor:

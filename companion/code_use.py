@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from companion.errors import BadInput
-
-Tensor = Any
+from companion.tensors import Tensor
 
 INK = 0.5  # a cell of the map counts as inked where a pixel under it is brighter
 

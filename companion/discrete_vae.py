@@ -16,9 +16,8 @@ from companion.errors import BadInput, check_whole_number
 from companion.layers import straight_through
 from companion.networks import build_encoder
 from companion.objectives import elbo_terms, log_importance_weights
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
-
-Tensor = Any
 
 
 def gumbel_softmax(logits: Tensor, noise: Tensor, temperature: Tensor) -> Tensor:

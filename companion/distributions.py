@@ -10,16 +10,24 @@ Chapter 04 teaches which of them is a likelihood for which pixels.
 """
 
 import math
-from typing import Any, Self
+from typing import Self
 
 from keras import ops, random
 
-Tensor = Any
-Seed = Any
+from companion.tensors import Seed, Tensor
 
 LOG_2_PI = math.log(2.0 * math.pi)
 SMALL_LOGIT = 1e-2  # below this, quotients of the form 0/0 are replaced by their series
 GREY_LEVELS = 256
+
+
+def reparameterize(mean: Tensor, log_var: Tensor, epsilon: Tensor) -> Tensor:
+    """The reparameterization trick: ``mean + sigma * epsilon`` with ``sigma = exp(log_var / 2)``.
+
+    ``epsilon`` is standard normal noise; all three broadcast to ``(..., latent_dim)``. The gradient reaches ``mean``
+    and ``log_var``. Source: Kingma & Welling (2014), section 2.4. Taught in chapter 03.
+    """
+    return mean + ops.exp(0.5 * log_var) * epsilon
 
 
 class Distribution:
@@ -83,7 +91,7 @@ class DiagonalNormal(Distribution):
 
     def sample(self, seed: Seed = None) -> Tensor:
         mean, log_var = self.parameters
-        return mean + ops.exp(0.5 * log_var) * random.normal(ops.shape(mean), seed=seed)
+        return reparameterize(mean, log_var, random.normal(ops.shape(mean), seed=seed))
 
     def _log_prob(self, x: Tensor) -> Tensor:
         mean, log_var = self.parameters

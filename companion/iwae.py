@@ -8,12 +8,11 @@ from keras import ops, random
 from scipy.special import logsumexp
 
 from companion.batching import map_batches
-from companion.distributions import DiagonalNormal
+from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import BadInput, check_codes, check_whole_number
 from companion.objectives import elbo_terms, log_importance_weights, log_mean_exp
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
-
-Tensor = Any
 
 
 def iwae_loss(log_weights: Tensor) -> Tensor:
@@ -106,12 +105,16 @@ class IWAE(VAE):
         z_mean, z_log_var, _ = self.encoder(x, training=training)
         shape = (self.num_samples, *ops.shape(z_mean))
         noise = random.normal(shape, dtype=z_mean.dtype, seed=self.seed_generator)
-        z = z_mean + ops.exp(0.5 * z_log_var) * noise
+        z = reparameterize(z_mean, z_log_var, noise)  # (k, batch, latent_dim)
         y_pred = {"z_mean": z_mean, "z_log_var": z_log_var, "z": z}
         if training and self.doubly_reparameterized:
             # With the shares known, the same draws again: their gradient reaches the encoder once more times the share.
-            logits = self.logits_of(z, x, training=training)
-            share = normalized_weights(self._log_weights_of(x, {**y_pred, "logits": logits}))[..., None]
+            log_likelihood = self.likelihood_of(self.logits_of(z, x, training=training)).log_prob(
+                self.images_of(x)
+            )
+            share = normalized_weights(self._log_weights(x, y_pred, log_likelihood))[
+                ..., None
+            ]  # (k, batch, 1)
             z = _scale_gradient(z, ops.cast(share, z.dtype))
         return {**y_pred, "z": z, "logits": self.logits_of(z, x, training=training)}
 
@@ -122,11 +125,11 @@ class IWAE(VAE):
         """
         if len(y_pred["z"].shape) == 2:
             y_pred = {**y_pred, "z": y_pred["z"][None], "logits": y_pred["logits"][None]}
-        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
-        z_mean, z_log_var = (ops.cast(y_pred[name], "float32") for name in ("z_mean", "z_log_var"))
-        terms = elbo_terms(ops.mean(log_likelihood, axis=0), self.kl_of(z_mean, z_log_var, x))
+        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))  # (k, batch)
+        kl = self.kl_of(y_pred["z_mean"], y_pred["z_log_var"], x)  # (batch,)
         # Its gradient is that of the log weights, each times its share: just what the doubly reparameterized one needs.
-        return {**terms, "bound": -iwae_loss(self._log_weights_of(x, y_pred))}
+        bound = -iwae_loss(self._log_weights(x, y_pred, log_likelihood))  # (batch,)
+        return {**elbo_terms(ops.mean(log_likelihood, axis=0), kl), "bound": bound}
 
     def objective(self, terms: Terms) -> Tensor:
         """Minus L_k of each image, ``(batch,)``."""
@@ -136,12 +139,11 @@ class IWAE(VAE):
         own = {"num_samples": self.num_samples, "doubly_reparameterized": self.doubly_reparameterized}
         return {**super().get_config(), **own}
 
-    def _log_weights_of(self, x: Tensor, y_pred: dict[str, Tensor]) -> Tensor:
-        """log w ``(k, batch)`` of the draws in ``y_pred``."""
-        z, z_mean, z_log_var = (ops.cast(y_pred[name], "float32") for name in ("z", "z_mean", "z_log_var"))
+    def _log_weights(self, x: Tensor, y_pred: dict[str, Tensor], log_likelihood: Tensor) -> Tensor:
+        """log w ``(k, batch)`` of the draws in ``y_pred``, whose ``log_likelihood`` ``(k, batch)`` is known."""
+        z, z_mean, z_log_var = (y_pred[name] for name in ("z", "z_mean", "z_log_var"))
         if self.doubly_reparameterized:  # the density of q moves with the draws alone
             z_mean, z_log_var = ops.stop_gradient(z_mean), ops.stop_gradient(z_log_var)
-        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
         log_posterior = DiagonalNormal(z_mean, z_log_var).log_prob(z)
         return log_importance_weights(log_likelihood, self.prior_of(x).log_prob(z), log_posterior)
 

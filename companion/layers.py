@@ -5,16 +5,17 @@ from typing import Any
 import keras
 from keras import ops
 
+from companion.distributions import reparameterize
 from companion.errors import BadInput, check_whole_number
-
-Tensor = Any
+from companion.noise import KeepsNoise
+from companion.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class Sampling(keras.layers.Layer):
+class Sampling(KeepsNoise, keras.layers.Layer):
     """The reparameterization trick: ``z = z_mean + exp(z_log_var / 2) * epsilon`` with epsilon ~ N(0, I).
 
-    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw an
+    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw per
     image, anew on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
 
     ``seed`` makes the stream of draws repeat from run to run; it does not make two calls equal, since the layer owns a
@@ -36,21 +37,13 @@ class Sampling(keras.layers.Layer):
                 f"(batch, latent_dim); give both heads of the encoder the same number of units."
             )
         epsilon = keras.random.normal(ops.shape(z_mean), dtype=z_mean.dtype, seed=self.seed_generator)
-        return z_mean + ops.exp(0.5 * z_log_var) * epsilon
+        return reparameterize(z_mean, z_log_var, epsilon)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
-
-    # Keras saves weights but not where a stream of random numbers stands; a resumed training must not draw its first
-    # epoch's noise again.
-    def save_own_variables(self, store: Any) -> None:
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
-
-    def load_own_variables(self, store: Any) -> None:
-        self.seed_generator.state.assign(store["seed_state"])
 
 
 def straight_through(encoded: Tensor, embedded: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ from keras import ops
 
 from companion.distributions import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Distribution, Normal
 from companion.errors import BadInput, check_choice
-
-Tensor = Any
+from companion.tensors import Tensor
 
 FAMILIES: dict[str, type[Distribution]] = {
     "bernoulli": Bernoulli,

@@ -20,8 +20,8 @@ from keras import layers, ops
 
 from companion.errors import BadInput, check_whole_number
 from companion.layers import Sampling
+from companion.tensors import Tensor
 
-Tensor = Any
 Shape = Sequence[int]
 
 HIDDEN = (512, 256)  # widths of the dense encoder, from the pixels inwards; the decoder mirrors them

@@ -4,15 +4,12 @@ Every function takes and returns terms of shape ``(batch,)`` or ``(k, batch)``. 
 once, by the model, in the last line of its loss. Chapter 04 derives each of them.
 """
 
-from typing import Any
-
 from keras import ops
 
 from companion.distributions import DiagonalNormal
 from companion.errors import BadInput
 from companion.schedules import check_number
-
-Tensor = Any
+from companion.tensors import Tensor
 
 
 def kl_to_standard_normal(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
@@ -21,7 +18,15 @@ def kl_to_standard_normal(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
     Arguments have shape ``(batch, latent_dim)``; the result has shape ``(batch,)``, in nats, and is never negative.
     Source: Kingma & Welling (2014), appendix B. Taught in chapter 04.
     """
-    return 0.5 * ops.sum(ops.square(z_mean) + ops.exp(z_log_var) - 1.0 - z_log_var, axis=-1)
+    return kl_between_normals(z_mean, z_log_var, 0.0, 0.0)
+
+
+def kl_per_unit(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
+    """The KL of :func:`kl_to_standard_normal` before it is summed: ``(batch, latent_dim)``, in nats.
+
+    Taught in chapter 06.
+    """
+    return DiagonalNormal(z_mean, z_log_var, event_ndims=0).kl(DiagonalNormal(0.0, 0.0, event_ndims=0))
 
 
 def kl_between_normals(q_mean: Tensor, q_log_var: Tensor, p_mean: Tensor, p_log_var: Tensor) -> Tensor:
@@ -47,11 +52,11 @@ def elbo_terms(log_likelihood: Tensor, kl: Tensor) -> dict[str, Tensor]:
 def vae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
     """The negative ELBO of each image, ``kl - log_likelihood``: shape ``(batch,)``, in nats.
 
-    The usual signature ``vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean`` and ``z_log_var``
-    outside the function, which Keras 3 refuses, and it left open whether pixels are summed. Here the model
-    passes both terms. Raises :class:`~companion.errors.BadInput` where the shapes differ. Taught in chapter 04.
+    Raises :class:`~companion.errors.BadInput` where the shapes of the two terms differ: adding them would broadcast in
+    silence. Source: Kingma & Welling (2014), equation 3. Taught in chapter 04.
     """
-    return -elbo_terms(log_likelihood, kl)["elbo"]
+    _check_same_shape("log_likelihood", log_likelihood, "kl", kl)
+    return kl - log_likelihood
 
 
 def free_bits(kl_per_unit: Tensor, least: float) -> Tensor:

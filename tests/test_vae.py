@@ -322,7 +322,7 @@ def test_weights_reach_training_and_both_kinds_of_validation(noiseless_vae, imag
 
 def test_weights_of_shape_n_by_one_do_not_broadcast(vae):
     per_image, weights = tf.constant([1.0, 2.0, 3.0]), tf.constant([[1.0], [0.0], [2.0]])
-    assert float(vae._mean_loss(per_image, weights)) == pytest.approx(7 / 3)
+    assert float(vae.mean_loss(per_image, weights)) == pytest.approx(7 / 3)
 
 
 class Rows(keras.utils.PyDataset):

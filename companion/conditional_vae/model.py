@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, random
 
-from companion.autoencoder import seeds_of_networks
+from companion.base import seeds_of_networks
 from companion.batching import map_batches
 from companion.conditional_vae.networks import (
     as_pair,
@@ -20,13 +20,13 @@ from companion.conditional_vae.networks import (
     check_takes_condition,
 )
 from companion.data import Batches
-from companion.distributions import DiagonalNormal
+from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import BadInput, check_choice, check_codes, check_whole_number
 from companion.networks import HIDDEN
-from companion.objectives import kl_between_normals, vae_loss
+from companion.objectives import vae_loss
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
 
-Tensor = Any
 Shape = Sequence[int]
 
 PRIORS = ("standard", "learned")
@@ -112,12 +112,6 @@ class ConditionalVAE(VAE):
         logits = self.decoder(flat, training=training)
         return ops.reshape(logits, (*ops.shape(z)[:-1], *self.image_shape))
 
-    def kl_of(self, z_mean: Tensor, z_log_var: Tensor, x: Any) -> Tensor:
-        """KL(q(z|x, y) || p(z|y)) of each image, ``(batch,)``, in nats."""
-        if self.prior_network is None:
-            return super().kl_of(z_mean, z_log_var, x)
-        return kl_between_normals(z_mean, z_log_var, *self.prior_of(x).parameters)
-
     def prior_of(self, x: Any) -> DiagonalNormal:
         """p(z|y) for the conditions of the pair ``x``; the standard normal unless it is learned."""
         if self.prior_network is None:
@@ -134,8 +128,8 @@ class ConditionalVAE(VAE):
         condition = self.checked_condition(labels)
         shape = (len(condition), self.latent_dim)
         noise = random.normal(shape, seed=self.seed_generator if seed is None else seed)
-        mean, log_var = self.prior_of((None, condition)).parameters
-        return self.decode(ops.convert_to_numpy(mean + ops.exp(0.5 * log_var) * noise), condition)
+        codes = reparameterize(*self.prior_of((None, condition)).parameters, noise)
+        return self.decode(ops.convert_to_numpy(codes), condition)
 
     def sample(self, n: int, seed: Any = None, *, labels: Any = None) -> np.ndarray:
         """``n`` generated images ``(n, *image_shape)`` in [0, 1]; the classes are drawn too, all equally likely.

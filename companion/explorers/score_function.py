@@ -5,12 +5,11 @@ from typing import Any
 import keras
 from keras import ops, random
 
-from companion.distributions import DiagonalNormal
+from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import check_whole_number
 from companion.objectives import elbo_terms
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -30,13 +29,9 @@ class ScoreFunctionVAE(VAE):
         """``z_mean`` and ``z_log_var`` ``(batch, latent_dim)``; ``z`` and ``logits`` with the draws ahead."""
         z_mean, z_log_var, _ = self.encoder(x, training=training)
         noise = random.normal((self.num_samples, *ops.shape(z_mean)), seed=self.seed_generator)
-        z = ops.stop_gradient(z_mean + ops.exp(0.5 * z_log_var) * noise)
-        return {
-            "logits": self.logits_of(z, x, training=training),
-            "z_mean": z_mean,
-            "z_log_var": z_log_var,
-            "z": z,
-        }
+        z = ops.stop_gradient(reparameterize(z_mean, z_log_var, noise))
+        logits = self.logits_of(z, x, training=training)
+        return {"logits": logits, "z_mean": z_mean, "z_log_var": z_log_var, "z": z}
 
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the ELBO, and ``score``: its value means nothing, its gradient is the encoder's."""

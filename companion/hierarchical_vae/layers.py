@@ -13,11 +13,11 @@ import numpy as np
 from keras import ops, random, tree
 
 from companion.batching import map_batches
-from companion.distributions import DiagonalNormal
+from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import BadInput, check_codes
 from companion.hierarchical_vae.networks import posteriors_of
+from companion.tensors import Tensor
 
-Tensor = Any
 Moments = tuple[Tensor, Tensor]
 
 
@@ -94,7 +94,7 @@ def infer_bottom_up(
     draws: list[tuple[Tensor, Tensor, Tensor]] = []
     for part, epsilon in zip(posteriors, noise, strict=True):
         mean, log_var = moments(part, draws[-1][0] if draws else x, training)
-        draws.append((draw(mean, log_var, epsilon), mean, log_var))
+        draws.append((reparameterize(mean, log_var, epsilon), mean, log_var))
     given = [moments(part, z, training) for part, (z, _, _) in zip(priors, draws[1:], strict=True)]
     given.append(standard_normal(draws[-1][0]))
     return [LatentLayer(*drawn, *prior) for drawn, prior in zip(draws, given, strict=True)]
@@ -116,10 +116,10 @@ def infer_top_down(
         if layers:
             prior = moments(priors[level], layers[0].z, training)
             mean, log_var = ladder_merge(*messages[level], *prior)
-            z = draw(mean, log_var, noise[level])
+            z = reparameterize(mean, log_var, noise[level])
         else:
             mean, log_var = messages[level]
-            z = draw(mean, log_var, noise[level])
+            z = reparameterize(mean, log_var, noise[level])
             prior = standard_normal(z)
         layers.insert(0, LatentLayer(z, mean, log_var, *prior))
     return layers
@@ -142,7 +142,7 @@ def generate(
         epsilon = ops.convert_to_numpy(random.normal(shape, seed=generator))
         if layers:
             part = priors[level - 1]
-            epsilon = map_batches(lambda z, e, p=part: draw(*moments(p, z), e), layers[0], epsilon)
+            epsilon = map_batches(lambda z, e, p=part: reparameterize(*moments(p, z), e), layers[0], epsilon)
         layers.insert(0, epsilon)
     return layers
 
@@ -197,11 +197,6 @@ def moments(part: keras.Model, given: Tensor, training: bool | None = None) -> M
     is_codes = len(part.input_shape) == 2
     outputs = call_on_codes(part, given, training) if is_codes else part(given, training=training)
     return ops.cast(outputs[0], "float32"), ops.cast(outputs[1], "float32")
-
-
-def draw(mean: Tensor, log_var: Tensor, epsilon: Tensor) -> Tensor:
-    """The reparameterization trick with given noise."""
-    return mean + ops.exp(0.5 * log_var) * epsilon
 
 
 def standard_normal(z: Tensor) -> Moments:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, random
 
-from companion.autoencoder import seeds_of_networks
+from companion.base import seeds_of_networks
 from companion.batching import count, map_batches
 from companion.distributions import DiagonalNormal
 from companion.errors import check_choice, check_codes, check_whole_number
@@ -31,9 +31,8 @@ from companion.hierarchical_vae.networks import (
 from companion.networks import HIDDEN
 from companion.objectives import elbo_terms, free_bits, log_importance_weights
 from companion.schedules import check_number, value_now, warm_up
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
-
-Tensor = Any
 
 
 def hierarchical_vae_loss(

@@ -12,11 +12,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from companion.autoencoder import seeds_of_networks
+from companion.base import seeds_of_networks
 from companion.errors import BadInput, check_choice, check_whole_number
 from companion.networks import HIDDEN, build_conv_decoder, build_conv_encoder, build_decoder, build_encoder
-
-Tensor = Any
+from companion.tensors import Tensor
 
 INFERENCES = ("bottom_up", "top_down")
 NETWORKS = ("dense", "conv")

@@ -8,19 +8,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from companion.autoencoder import seeds_of_networks
+from companion.base import seeds_of_networks
 from companion.batching import map_batches
 from companion.code_use import Perplexity, check_choices, inked_cells, use_of_codes
 from companion.errors import BadInput, check_whole_number
 from companion.networks import _check_widths
 from companion.objectives import elbo_terms
 from companion.schedules import check_number
+from companion.tensors import Tensor
 from companion.vae import VAE, Terms
 from companion.vq_vae.networks import FILTERS, build_vqvae_decoder, build_vqvae_encoder, check_maps_agree
 from companion.vq_vae.pixel_cnn import PixelCNN, UniformPrior, as_prior
 from companion.vq_vae.quantizer import VectorQuantizer, codebook_loss, commitment_loss
-
-Tensor = Any
 
 
 def vqvae_loss(

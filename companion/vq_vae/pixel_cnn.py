@@ -12,8 +12,7 @@ from keras import layers, ops, random
 
 from companion.errors import BadInput, check_choice, check_whole_number
 from companion.networks import _glorot, _seeds
-
-Tensor = Any
+from companion.tensors import Tensor
 
 PRIORS = ("uniform", "pixel_cnn")
 STACKS = ("vertical", "horizontal")

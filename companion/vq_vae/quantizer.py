@@ -7,16 +7,16 @@ from keras import ops, random
 
 from companion.errors import BadInput, check_choice, check_whole_number
 from companion.layers import straight_through
+from companion.noise import KeepsNoise
 from companion.schedules import check_number
-
-Tensor = Any
+from companion.tensors import Tensor
 
 CODEBOOKS = ("ema", "loss")
 SMOOTHING = 1e-5  # what every code is given of the total count, so that no sum is divided by zero
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class VectorQuantizer(keras.layers.Layer):
+class VectorQuantizer(KeepsNoise, keras.layers.Layer):
     """The nearest of ``num_embeddings`` vectors in place of each vector, with a gradient that passes straight through.
 
     Called on ``(..., embedding_dim)``; returns a dict of ``codes`` ``(...)``, whole numbers below ``num_embeddings``;
@@ -136,16 +136,6 @@ class VectorQuantizer(keras.layers.Layer):
             self.embeddings.assign(self.sums / smoothed(self.counts)[:, None])
         elif self.reset:
             self.embeddings.assign(ops.where(dead[:, None], drawn, self.embeddings))
-
-    # As in the Sampling layer: where the stream of draws stands is part of the layer.
-    def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
-
-    def load_own_variables(self, store: Any) -> None:
-        self.seed_generator.state.assign(store["seed_state"])
-        own = [name for name in store.keys() if name != "seed_state"]  # noqa: SIM118 - the store is no dict
-        super().load_own_variables({name: store[name] for name in own})
 
 
 def commitment_loss(encoded: Tensor, embedded: Tensor) -> Tensor:

@@ -67,12 +67,14 @@ def _trained(beta: float, images: np.ndarray, chosen: dict[str, Any]) -> Any:
 
 def _measured(model: Any, test: np.ndarray) -> dict[str, Any]:
     """Rate, distortion and the KL of each coordinate, in nats per image, and the codes of the images that are shown."""
-    z_mean, z_log_var, _ = (np.asarray(part) for part in model.encode(test))
+    from companion.objectives import kl_per_unit
+
+    z_mean, z_log_var, _ = model.encode(test)
     terms = model.elbo_terms(test)
     return {
         "rate": rounded(np.mean(terms["kl"])),
         "distortion": rounded(-np.mean(terms["log_likelihood"])),
-        "kl": rounded(np.mean(0.5 * (z_mean**2 + np.exp(z_log_var) - 1 - z_log_var), axis=0)),
+        "kl": rounded(np.mean(kl_per_unit(z_mean, z_log_var), axis=0)),
         "codes": rounded(z_mean[:SHOWN_IMAGES]),
     }
 

@@ -1,0 +1,24 @@
+"""What every model shares beside its mathematics: checked input, networks that fit each other."""
+
+from companion.base.checked_model import CheckedModel
+from companion.base.family import Family
+from companion.base.networks import (
+    check_decoder,
+    check_gives_logits,
+    check_is_built,
+    check_latent_outputs,
+    takes,
+)
+from companion.base.pair import build_pair, seeds_of_networks
+
+__all__ = [
+    "CheckedModel",
+    "Family",
+    "build_pair",
+    "check_decoder",
+    "check_gives_logits",
+    "check_is_built",
+    "check_latent_outputs",
+    "seeds_of_networks",
+    "takes",
+]

@@ -1,0 +1,41 @@
+"""An encoder and a decoder that mirror each other, by the names of the command line."""
+
+from collections.abc import Sequence
+
+import keras
+
+from companion.errors import check_whole_number
+from companion.networks import HIDDEN, build_conv_decoder, build_conv_encoder, build_decoder, build_encoder
+
+
+def build_pair(
+    input_shape: Sequence[int],
+    latent_dim: int,
+    network: str = "dense",
+    hidden: Sequence[int] | None = None,
+    *,
+    variational: bool = True,
+    seed: int | None = None,
+) -> dict[str, keras.Model]:
+    """``encoder`` and ``decoder`` for images ``(batch, *input_shape)``: a ``dense`` or a ``conv`` pair.
+
+    ``hidden``: widths of a dense encoder's layers, mirrored by the decoder. Raises
+    :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
+    """
+    encoder_seed, decoder_seed = seeds_of_networks(seed)
+    first = {"variational": variational, "seed": encoder_seed}
+    if network == "conv":
+        encoder = build_conv_encoder(input_shape, latent_dim, **first)
+        return {"encoder": encoder, "decoder": build_conv_decoder(latent_dim, input_shape, seed=decoder_seed)}
+    widths = HIDDEN if hidden is None else tuple(hidden)
+    encoder = build_encoder(input_shape, latent_dim, hidden=widths, **first)
+    decoder = build_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=decoder_seed)
+    return {"encoder": encoder, "decoder": decoder}
+
+
+def seeds_of_networks(seed: int | None) -> tuple[int | None, int | None]:
+    """One seed for each network: two layers of one shape under the same seed would get equal weights."""
+    if seed is None:
+        return None, None
+    first = 2 * check_whole_number("seed", seed, at_least=0)
+    return first, first + 1

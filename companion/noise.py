@@ -1,0 +1,25 @@
+"""Where a stream of random numbers stands is part of a model: saved with it, and restored."""
+
+from typing import Any
+
+from keras import ops
+
+
+class KeepsNoise:
+    """For a model or layer with a ``seed_generator``: its state is saved beside the weights.
+
+    Keras saves weights but not where a stream of random numbers stands. Without this a resumed training would draw its
+    first epoch's noise again.
+    """
+
+    seed_generator: Any
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)  # type: ignore[misc] # Keras's, next in line
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state.value)
+
+    def load_own_variables(self, store: Any) -> None:
+        if "seed_state" in store.keys():  # noqa: SIM118 - files from before it was kept begin the stream anew
+            self.seed_generator.state.assign(store["seed_state"])
+        own = [name for name in store.keys() if name != "seed_state"]  # noqa: SIM118 - the store is no dict
+        super().load_own_variables({name: store[name] for name in own})  # type: ignore[misc]
