@@ -1,14 +1,16 @@
 """Exercises that check themselves: ``exercises.NAME.check(answer)``, ``.hint()``, ``.solution()``.
 
 A check answers at once and needs neither network nor account. It takes any right form: NumPy, ``keras.ops`` or
-TensorFlow, a loop or an array expression, single or double precision. To a wrong answer it tells the input, what came,
-what was expected, and the hint that fits the mistake. ``exercises.progress(4)`` shows how far one is with chapter 04.
+TensorFlow, a loop or an array expression, single or double precision. For a wrong answer it prints the input, what
+came, what was expected, and a hint that fits the mistake. ``exercises.progress(4)`` shows how many exercises of
+chapter 04 are passed.
 
 Names of exercises complete with the Tab key; ``exercises.names()`` lists them. Taught in every chapter.
 """
 
 from typing import Any
 
+from companion.exercises import solution as _solution  # noqa: F401 - it registers what Exercise.solution shows
 from companion.exercises.exercise import Case, Demand, Exercise, Mistake, OpenExercise
 from companion.exercises.progress_bar import progress
 from companion.exercises.registry import all_exercises, of_chapter

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from companion.errors import BadInput
 from companion.exercises import values
 from companion.exercises.faults import what_stopped
@@ -13,6 +15,9 @@ from companion.exercises.verdict import Verdict, failed, not_tried, passed
 KINDS = {"compute": "compute", "code": "code", "mend": "break and mend", "open": "open"}
 SECONDS = 10.0
 NOTHING = (None, ...)
+# Modules above this one import it, so it cannot import them; they register here what to call.
+AFTER_CHECK: list[Callable[[str], None]] = []  # called with the chapter after every check
+SOLUTIONS: list[Callable[["Exercise"], Any]] = []  # the first one gives what Exercise.solution returns
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Case:
 class Mistake:
     """A typical wrong answer: what it gives on the arguments of a case, and the hint that belongs to it.
 
-    ``untouched`` marks what the notebook itself hands out in an exercise to mend.
+    ``untouched`` marks the broken code that the notebook itself hands out in an exercise to break and mend.
     """
 
     gives: Callable[..., Any]
@@ -73,8 +78,6 @@ class Exercise:
 
     def check(self, answer: Any) -> None:
         """Judge ``answer`` and print what came of it: passed, or what differs and a hint."""
-        from companion.exercises.progress_bar import show_news
-
         verdict = self.judge(answer)
         self.attempts += verdict.is_attempt
         self.passed = self.passed or verdict.passed
@@ -83,7 +86,8 @@ class Exercise:
         if self.hints and verdict.hint == self.hints[0]:
             self.hints_given = max(self.hints_given, 1)
         print(verdict.text)
-        show_news(self.chapter)
+        for listener in AFTER_CHECK:
+            listener(self.chapter)
 
     def judge(self, answer: Any) -> Verdict:
         """The verdict on ``answer``, without printing or counting it. Raises nothing, whatever the answer does."""
@@ -116,9 +120,7 @@ class Exercise:
 
     def solution(self) -> Any:
         """The source of a solution, after at least one attempt, where the instructor has left it in the package."""
-        from companion.exercises.solution import solution_of
-
-        return solution_of(self)
+        return SOLUTIONS[0](self)
 
     def __repr__(self) -> str:
         state = "passed" if self.passed else "tried" if self.attempts else "not tried yet"
@@ -169,8 +171,6 @@ class Exercise:
 
     def _is(self, mistake: Mistake, cases: list[Case], came: list[Any]) -> bool:
         """Whether the answer is wrong in just this way: on every case it gives what the mistake gives."""
-        import numpy as np
-
         with np.errstate(all="ignore"):
             given = [_values(mistake.gives(*map(_copied, case.arguments))) for case in cases]
         return all(values.close(came[i], given[i], self.rtol) for i in range(len(cases)))
@@ -198,7 +198,7 @@ class Demand:
 
 @dataclass
 class OpenExercise(Exercise):
-    """An exercise without one right answer: what can honestly be checked is checked, the rest is for discussion."""
+    """An exercise without one right answer: a check tests what can be tested, the rest is for discussion."""
 
     demands: tuple[Demand, ...] = ()
 
@@ -228,7 +228,7 @@ class OpenExercise(Exercise):
 
 
 def _is_empty(answer: Any) -> bool:
-    """Whether an open answer is still the notebook's: nothing, or nothing in any of its places."""
+    """Whether an open answer is still the notebook's stub: None or ``...`` wherever a value belongs."""
     if isinstance(answer, Mapping):
         return all(_is_empty(part) for part in answer.values())
     if isinstance(answer, tuple | list):

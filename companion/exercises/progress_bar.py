@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from companion.exercises.exercise import AFTER_CHECK
 from companion.exercises.registry import of_chapter
 
 # The bars on the page, by chapter, so that each check moves them.
@@ -41,6 +42,9 @@ def show_news(chapter: str) -> None:
     for bar in _bars.get(chapter, []):
         steps, words = bar.children
         steps.value, words.value = sum(each.passed for each in exercises), in_words(chapter)
+
+
+AFTER_CHECK.append(show_news)
 
 
 def _new_bar(chapter: str) -> Any:

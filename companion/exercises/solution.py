@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from companion.exercises.exercise import Exercise
+from companion.exercises.exercise import SOLUTIONS, Exercise
 from companion.listing import Listing, show_source
 
 PACKAGE = "companion.solutions"
@@ -21,6 +21,9 @@ def solution_of(exercise: Exercise) -> Listing | None:
     else:
         return show_source(solution_function(exercise))
     return None
+
+
+SOLUTIONS[:] = [solution_of]
 
 
 def solution_function(exercise: Exercise) -> Any:
