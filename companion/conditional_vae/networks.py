@@ -92,7 +92,7 @@ def build_cvae_prior(
     full = build_encoder(condition.shape, latent_dim, hidden=hidden, seed=seed)
     for head in ("z_mean", "raw_log_var"):
         kernel = full.get_layer(head).kernel
-        kernel.assign(ops.zeros_like(kernel))
+        kernel.assign(ops.zeros(kernel.shape))
     return keras.Model(full.inputs[0], full.outputs[:2], name="prior")
 
 
