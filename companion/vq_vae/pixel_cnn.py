@@ -73,8 +73,9 @@ class UniformPrior(layers.Layer):
 class PixelCNN(UniformPrior):
     """A prior in which each code is predicted from those above it and to its left, by masked convolutions.
 
-    ``filters`` and ``num_layers`` are the width and depth of both stacks of :func:`build_pixel_cnn`; ``seed`` fixes
-    the first weights. Source: van den Oord et al. (2016). Taught in chapter 09.
+    ``filters`` and ``num_layers`` are the width and depth of both stacks of
+    :func:`~companion.vq_vae.build_pixel_cnn`; ``seed`` fixes the first weights. Source: van den Oord et al. (2016).
+    Taught in chapter 09.
     """
 
     def __init__(
@@ -97,9 +98,9 @@ class PixelCNN(UniformPrior):
         return self.network(codes)
 
     def fit(self, codes: np.ndarray, *, learning_rate: float = 2e-3, **how: Any) -> keras.callbacks.History:
-        """Minimise the :func:`cross_entropy` of maps ``codes`` ``(n, height, width)``; ``how`` goes to Keras's ``fit``.
+        """Minimise the :func:`~companion.vq_vae.cross_entropy` of maps ``codes`` ``(n, height, width)``.
 
-        The history's ``loss`` is in nats per map. The optimizer is a new one at every call.
+        ``how`` goes to Keras's ``fit``. The history's ``loss`` is in nats per map. The optimizer is a new one at every call.
         """
         # A model of its own over the same layers: compiled, the prior would add its loss to those of the model it is
         # part of.

@@ -191,5 +191,5 @@ def test_every_public_module_has_a_page(book):
     documented = {
         tag.get("id", "") for page in book.pages.values() for tag in page.select("article [id^=module-]")
     }
-    rooms = {f"module-companion.{room}" for room in companion._ROOMS}
-    assert rooms - documented == set()
+    modules = {f"module-companion.{name}" for name in companion._MODULES}
+    assert modules - documented == set()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from companion import conditional_vae, evaluation
+from companion import evaluation
 from companion.conditional_vae import ConditionalVAE, cvae_loss
+from companion.conditional_vae import model as module
 from companion.conditional_vae.networks import build_cvae_decoder, build_cvae_encoder, build_cvae_prior
 from companion.data import Batches
 from companion.errors import BadInput
@@ -98,7 +99,7 @@ def log_normal(z, mean, log_var):
 
 
 def log_weights(model, images, condition, epsilon):
-    """log p(x|y, z) + log p(z|y) - log q(z|x, y) of one draw an image."""
+    """log p(x|y, z) + log p(z|y) - log q(z|x, y) of one draw per image."""
     mean, log_var = encoded(model, images, condition)
     z = mean + np.exp(log_var / 2) * epsilon
     log_prior = log_normal(z, *prior_parameters(model, condition))
@@ -249,7 +250,7 @@ def test_the_model_minimises_the_loss_of_that_name(images, monkeypatch):
     scores = model.evaluate([images, LABELS], verbose=0, return_dict=True)
     assert scores["loss"] == pytest.approx(scores["neg_elbo"], rel=1e-5)
     assert scores["neg_elbo"] == pytest.approx(scores["reconstruction_loss"] + scores["kl_loss"], rel=1e-5)
-    monkeypatch.setattr(conditional_vae, "cvae_loss", lambda log_likelihood, kl: 0 * kl + 17)
+    monkeypatch.setattr(module, "cvae_loss", lambda log_likelihood, kl: 0 * kl + 17)
     assert float(model.compute_loss((images, LABELS), y_pred=model((images, LABELS)))) == 17
 
 

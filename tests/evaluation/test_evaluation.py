@@ -9,7 +9,6 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
-from companion import evaluation
 from companion.errors import BadInput
 from companion.evaluation import (
     active_units,
@@ -19,7 +18,9 @@ from companion.evaluation import (
     is_binary,
     log_likelihood,
     score,
+    separation,
 )
+from companion.evaluation.likelihood import DECODED_AT_ONCE
 
 
 def as_numpy(tensor):
@@ -62,7 +63,7 @@ def test_default_memory(vae, images):
     spy = Spy(vae)
     log_likelihood(spy, images)
     assert sum(spy.decoded) == 20 * 1000
-    assert max(spy.decoded) <= evaluation.DECODED_AT_ONCE
+    assert max(spy.decoded) <= DECODED_AT_ONCE
 
 
 def test_decoder_never_sees_more_rows_than_allowed(new_vae, images, monkeypatch):
@@ -236,7 +237,7 @@ def test_silhouettes_stop_at_the_first_codes_whose_pairs_fit(monkeypatch):
     codes, labels = two_groups(apart=50.0)
     mixed = labels.copy()
     mixed[100:] = 0
-    monkeypatch.setattr(evaluation, "MOST_PAIRED", 100)
+    monkeypatch.setattr(separation, "MOST_PAIRED", 100)
     assert class_separation(codes, mixed, codes, labels)["silhouette"] > 0.9
 
 
