@@ -14,6 +14,7 @@ from companion.base import (
     check_gives_logits,
     check_is_built,
     check_latent_outputs,
+    in_order,
     seeds_of_networks,
     takes,
 )
@@ -155,6 +156,7 @@ class Autoencoder(CheckedModel):
         """Both networks, checked; one that is missing is built to fit the other."""
         for name, network in (("encoder", encoder), ("decoder", decoder)):
             check_is_built(name, network)
+        encoder = in_order(encoder, self.encoder_outputs)
         if encoder is not None:
             input_shape, latent_dim = self._check_encoder(encoder)
         elif decoder is not None:

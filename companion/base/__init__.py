@@ -1,12 +1,14 @@
 """What every model shares beside its mathematics: checked input, networks that fit each other."""
 
 from companion.base.checked_model import CheckedModel
+from companion.base.endings import check_gives_logits
 from companion.base.family import Family
 from companion.base.networks import (
     check_decoder,
-    check_gives_logits,
     check_is_built,
     check_latent_outputs,
+    in_order,
+    output_of,
     takes,
 )
 from companion.base.pair import build_pair, seeds_of_networks
@@ -19,6 +21,8 @@ __all__ = [
     "check_gives_logits",
     "check_is_built",
     "check_latent_outputs",
+    "in_order",
+    "output_of",
     "seeds_of_networks",
     "takes",
 ]

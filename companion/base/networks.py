@@ -6,11 +6,42 @@ import keras
 
 from companion.errors import BadInput
 
+OUTPUTS = ("z_mean", "z_log_var", "z")  # what a variational encoder gives, in this order
+
 
 def takes(network: keras.Model) -> tuple[int, ...]:
     """The shape of what a network takes, without the batch axis: of images or codes, which come before a condition."""
     shape = network.input_shape
     return tuple((shape[0] if isinstance(shape, list) else shape)[1:])
+
+
+def output_of(network: Any) -> Any:
+    """What a network puts out, as symbols in the structure that it has; None where that is not known."""
+    outputs = getattr(network, "outputs", None)
+    if not outputs:
+        return None
+    # A Sequential model that was never called has a list of outputs, but no ``output``.
+    return getattr(network, "output", outputs[0])
+
+
+def in_order(encoder: Any, wanted: int) -> Any:
+    """``encoder`` itself, or, where its outputs have names, the same layers with these outputs in the book's order.
+
+    ``wanted`` is 3 for ``z_mean``, ``z_log_var`` and ``z``, and 1 for a single code of any name. Raises
+    :class:`~companion.errors.BadInput` where another number or other names came.
+    """
+    named = output_of(encoder)
+    if not isinstance(named, dict):
+        return encoder
+    names = OUTPUTS if wanted == 3 else tuple(named)
+    if set(named) != set(names) or len(named) != wanted:
+        expected = f"the names {', '.join(OUTPUTS)}" if wanted == 3 else "one code"
+        raise BadInput(
+            f"encoder gives outputs by name: {', '.join(map(str, named))}. Expected {expected}; rename them, or build "
+            f"it as keras.Model(images, {'[z_mean, z_log_var, z]' if wanted == 3 else 'code'})."
+        )
+    outputs = [named[name] for name in names]
+    return keras.Model(encoder.input, outputs if wanted == 3 else outputs[0], name=encoder.name)
 
 
 def check_is_built(name: str, network: Any) -> None:
@@ -42,26 +73,16 @@ def check_latent_outputs(encoder: keras.Model, model_name: str, wanted: int) -> 
 
 def check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int, ...]) -> None:
     """A decoder must take the encoder's codes and give images of its shape."""
+    output = output_of(decoder)
+    if isinstance(output, (dict, list, tuple)):
+        names = f" by the names {', '.join(map(str, output))}" if isinstance(output, dict) else ""
+        raise BadInput(
+            f"decoder gives {len(output)} outputs{names}: expected one tensor of logits; build it as "
+            f"keras.Model(codes, logits)."
+        )
     size, gives = takes(decoder)[-1], tuple(decoder.output_shape[1:])
     if size != latent_dim or gives != image_shape:
         raise BadInput(
             f"decoder maps {size} numbers to {gives} and the encoder {image_shape} to {latent_dim}: expected the same "
             f"sizes; pass build_decoder({latent_dim}, {image_shape}) or the like."
         )
-
-
-def check_gives_logits(decoder: keras.Model) -> None:
-    """A decoder must leave the sigmoid to the likelihood: a second one would squash every pixel towards the middle."""
-    last = _last_that_computes(decoder)
-    if getattr(last, "activation", None) is keras.activations.sigmoid:
-        raise BadInput(
-            "decoder ends in a sigmoid: expected logits, since the likelihood applies the sigmoid itself; build the "
-            "decoder with activation=None."
-        )
-
-
-def _last_that_computes(network: keras.Model) -> Any:
-    """The last layer with weights or an activation; of a chain of networks, that of the last one."""
-    computes = (layer for layer in reversed(network.layers) if layer.weights or hasattr(layer, "activation"))
-    last = next(computes, None)
-    return _last_that_computes(last) if isinstance(last, keras.Model) else last

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from companion.base import seeds_of_networks
+from companion.base import output_of, seeds_of_networks
 from companion.errors import BadInput, check_choice, check_whole_number
 from companion.networks import HIDDEN, build_conv_decoder, build_conv_encoder, build_decoder, build_encoder
 from companion.tensors import Tensor
@@ -163,6 +163,11 @@ def complete_pair(
     Raises :class:`~companion.errors.BadInput` where they do not fit.
     """
     dims = check_latent_dims(latent_dims)
+    if isinstance(named := output_of(encoder), dict):
+        raise BadInput(
+            f"encoder gives outputs by name: {', '.join(map(str, named))}. HierarchicalVAE expects them in a "
+            f"list, the layer next to the pixels first; build it with chain_encoder(parts)."
+        )
     if encoder is not None:
         dims, input_shape = sizes_of_encoder(encoder, inference), encoder.input_shape[1:]
     elif decoder is not None:
