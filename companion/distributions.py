@@ -2,9 +2,9 @@
 
 Each is a plain object around the tensors that parametrise it and answers the same questions: ``log_prob(x)``,
 ``sample(seed)``, ``mean()`` and ``kl(other)``. The last ``event_ndims`` axes are one event, and sums run over
-them: with
-``event_ndims=3`` a batch of images ``(batch, height, width, channels)`` has log probabilities of shape ``(batch,)``,
-and decoder outputs of shape ``(k, batch, height, width, channels)`` give ``(k, batch)``. Everything is in nats.
+them: with ``event_ndims=3`` a batch of images ``(batch, height, width, channels)`` has log probabilities of shape
+``(batch,)``, and decoder outputs of shape ``(k, batch, height, width, channels)`` give ``(k, batch)``. Everything
+is in nats.
 
 Chapter 04 teaches which of them is a likelihood for which pixels.
 """
@@ -31,7 +31,7 @@ def reparameterize(mean: Tensor, log_var: Tensor, epsilon: Tensor) -> Tensor:
 
 
 class Distribution:
-    """What all five share: parameters, the number of event axes, and the sum over them."""
+    """Base class of all five: parameters, the number of event axes, and the sum over them."""
 
     def __init__(self, *parameters: Tensor, event_ndims: int):
         self.parameters = tuple(ops.cast(ops.convert_to_tensor(p), "float32") for p in parameters)
@@ -44,11 +44,12 @@ class Distribution:
     def kl(self, other: Self) -> Tensor:
         """KL(self || other) in nats, summed over each event: shape ``(..., batch)``.
 
-        Raises ``TypeError`` where ``other`` is of another family, for which no exact formula is given.
+        Raises ``TypeError`` where ``other`` is of another family: there is no exact formula for the pair.
         """
         if type(other) is not type(self):
             raise TypeError(
-                f"kl of {type(self).__name__} to {type(other).__name__}: expected the same family."
+                f"kl of {type(self).__name__} to {type(other).__name__}: expected the same family; pass a "
+                f"{type(self).__name__}."
             )
         return self._sum(self._kl(other))
 
@@ -130,11 +131,10 @@ class Bernoulli(Distribution):
 
 
 class ContinuousBernoulli(Distribution):
-    """Grey pixels in [0, 1], from ``logits`` of shape ``(..., *event)``: the Bernoulli formula, normalised to a
-    density.
+    """Grey pixels in [0, 1], from ``logits`` ``(..., *event)``: the Bernoulli formula, normalised to a density.
 
-    Source: Loaiza-Ganem & Cunningham (2019). Their constant C = 2 artanh(1 - 2 lambda) / (1 - 2 lambda) is l /
-    tanh(l/2) in the logit l of lambda. Taught in chapter 04.
+    Source: Loaiza-Ganem & Cunningham (2019). Their constant C = 2 artanh(1 - 2 lambda) / (1 - 2 lambda) is
+    l / tanh(l/2) in the logit l of lambda. Taught in chapter 04.
     """
 
     def __init__(self, logits: Tensor, event_ndims: int = 1):
@@ -169,17 +169,20 @@ class ContinuousBernoulli(Distribution):
         return self.mean() * (q - p) - ops.softplus(q) + ops.softplus(p) + normalizers
 
     def _guarded_logits(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, where they are near zero, and a copy that is safe to divide by (both branches of a where are run)."""
+        """The logits, a mask where they are near zero, and a copy that is safe to divide by.
+
+        The copy is needed because ``ops.where`` computes both of its branches.
+        """
         (logits,) = self.parameters
         near_zero = ops.abs(logits) < SMALL_LOGIT
         return logits, near_zero, ops.where(near_zero, ops.ones_like(logits), logits)
 
 
 class Normal(Distribution):
-    """Real-valued pixels: independent normals of shape ``(..., *event)``; ``scale`` (sigma, > 0) broadcasts to
-    ``mean``.
+    """Real-valued pixels: independent normals with ``mean`` ``(..., *event)`` and standard deviation ``scale`` > 0.
 
-    With sigma squared = 1/2 its negative log likelihood is the summed squared error up to a constant. Chapter 04.
+    ``scale`` broadcasts to ``mean``. With sigma squared = 1/2 the negative log likelihood is the summed squared
+    error plus a constant. Taught in chapter 04.
     """
 
     def __init__(self, mean: Tensor, scale: Tensor = 1.0, event_ndims: int = 1):
@@ -206,8 +209,8 @@ class DiscretizedLogistic(Distribution):
     """Pixels that take the 256 grey levels 0, 1/255, ..., 1: the mass of a logistic around each level.
 
     ``mean`` (the location) has shape ``(..., *event)``; ``scale`` > 0 broadcasts to it. The lowest and the
-    highest level take the tails, so that the masses add up to one. Source: Salimans et al. (2017), section 2.1.
-    Chapter 04.
+    highest level take the tails, so that the masses add up to one.
+    Source: Salimans et al. (2017), section 2.1. Taught in chapter 04.
     """
 
     def __init__(self, mean: Tensor, scale: Tensor = 0.1, event_ndims: int = 1):

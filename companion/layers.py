@@ -1,4 +1,4 @@
-"""Layers that draw. Chapter 03 teaches them."""
+"""The sampling layer of a VAE, and the straight-through estimator. Taught in chapters 03 and 09."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from companion.tensors import Tensor
 class Sampling(KeepsNoise, keras.layers.Layer):
     """The reparameterization trick: ``z = z_mean + exp(z_log_var / 2) * epsilon`` with epsilon ~ N(0, I).
 
-    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one draw per
-    image, anew on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
+    Called on ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; returns z of the same shape, one new draw per
+    image on every call. Gradients reach both inputs: dz/dz_mean = 1, dz/dz_log_var = (z - z_mean) / 2.
 
-    ``seed`` makes the stream of draws repeat from run to run; it does not make two calls equal, since the layer owns a
+    With the same ``seed`` a run repeats its draws; two calls within a run still differ, since the layer owns a
     ``SeedGenerator`` that moves on. Raises :class:`~companion.errors.BadInput` where the two inputs differ in
     shape, and for a seed that is not a whole number of at least 0.
     Source: Kingma & Welling (2014), section 2.4. Taught in chapter 03.
@@ -33,8 +33,8 @@ class Sampling(KeepsNoise, keras.layers.Layer):
         z_mean, z_log_var = inputs
         if tuple(z_mean.shape) != tuple(z_log_var.shape):
             raise BadInput(
-                f"z_mean has shape {tuple(z_mean.shape)} and z_log_var {tuple(z_log_var.shape)}: expected equal shapes "
-                f"(batch, latent_dim); give both heads of the encoder the same number of units."
+                f"z_mean has shape {tuple(z_mean.shape)} and z_log_var {tuple(z_log_var.shape)}: expected equal "
+                f"shapes (batch, latent_dim); give both heads of the encoder the same number of units."
             )
         epsilon = keras.random.normal(ops.shape(z_mean), dtype=z_mean.dtype, seed=self.seed_generator)
         return reparameterize(z_mean, z_log_var, epsilon)
@@ -47,9 +47,10 @@ class Sampling(KeepsNoise, keras.layers.Layer):
 
 
 def straight_through(encoded: Tensor, embedded: Tensor) -> Tensor:
-    """``embedded`` in value, ``encoded`` in gradient: ``encoded + stop_gradient(embedded - encoded)``.
+    """The value of ``embedded`` with the gradient of ``encoded``: ``encoded + stop_gradient(embedded - encoded)``.
 
-    Both have one shape. Taken after the two losses below: on this tensor neither would reach the codebook.
+    Both have the same shape, which is that of the result. Its gradient goes to ``encoded`` alone, so a loss that is
+    to train ``embedded`` must be computed from ``embedded`` itself.
     Source: van den Oord et al. (2017), section 3.2; Bengio et al. (2013). Taught in chapter 09.
     """
     return encoded + ops.stop_gradient(embedded - encoded)

@@ -1,4 +1,4 @@
-"""From what a decoder puts out to a distribution over pixels, p(x|z). Chapter 04 compares the four."""
+"""From the outputs of a decoder to a distribution over pixels, p(x|z). Chapter 04 compares the four families."""
 
 import math
 from numbers import Real
@@ -19,9 +19,9 @@ FAMILIES: dict[str, type[Distribution]] = {
 }
 WITH_SCALE = ("normal", "discretized_logistic")
 LINKS = ("sigmoid", "identity")
-FIRST_SCALE = {"normal": 0.1, "discretized_logistic": 0.05}  # near what images in [0, 1] end at
-# Adam moves each weight by about its learning rate a step, too slow for a scale that must keep up with the error of
-# the first epochs. So the weight is the log scale divided by PACE.
+FIRST_SCALE = {"normal": 0.1, "discretized_logistic": 0.05}  # close to the final scale for images in [0, 1]
+# Adam moves each weight by about its learning rate per step, too slow for a scale that must follow the error of the
+# first epochs. So the weight is the log scale divided by PACE.
 PACE = 10.0
 
 
@@ -30,11 +30,10 @@ class Likelihood(keras.layers.Layer):
     """The family of p(x|z) and its settings.
 
     ``family`` is a name (bernoulli, continuous_bernoulli, normal, discretized_logistic) or the class itself. ``scale``
-    belongs to the last two: a number > 0 fixes it, None learns one scale for all pixels together with the
-    weights, which
-    for a normal tends to the root of the mean squared error (Rybkin et al., 2021). Decoder outputs are logits: the
-    sigmoid that brings them into [0, 1] lives here. ``link="identity"`` takes the outputs of a decoder as the
-    mean itself, for data outside [0, 1] or a linear model.
+    belongs to the last two: a number > 0 fixes it, None learns one scale for all pixels together with the weights. For
+    a normal the learned scale tends to the root of the mean squared error (Rybkin et al., 2021). Decoder outputs are
+    logits; the sigmoid that brings them into [0, 1] is applied here. With ``link="identity"`` the outputs are the mean
+    itself, for data outside [0, 1] or a linear model.
 
     Raises :class:`~companion.errors.BadInput` for an unknown family or link, a scale that is not positive, and
     a scale or link where the family has none. Taught in chapter 04.
@@ -47,7 +46,7 @@ class Likelihood(keras.layers.Layer):
         link: str = "sigmoid",
         **kwargs: Any,
     ):
-        # Sums over hundreds of pixels need single precision, whatever the networks compute in.
+        # Sums over hundreds of pixels need float32, whatever precision the networks compute in.
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.family = check_choice("likelihood", _name_of(family), FAMILIES)
         self.scale = _check_scale(self.family, scale)
@@ -68,7 +67,7 @@ class Likelihood(keras.layers.Layer):
         return FAMILIES[self.family](mean, scale, event_ndims=event_ndims)
 
     def current_scale(self) -> Tensor:
-        """The scale as it stands, fixed or learned; None for a family without one."""
+        """The current scale, fixed or learned; None for a family without one."""
         return self.scale if self.raw_scale is None else ops.exp(PACE * self.raw_scale)
 
     def get_config(self) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def as_likelihood(likelihood: "str | type[Distribution] | Likelihood") -> Likeli
 
 
 def _name_of(family: Any) -> Any:
-    """The name under which a class is listed; anything else is returned as it came, to be named in the error."""
+    """The name under which a class is listed; anything else is returned unchanged, for the error message to show."""
     return next((name for name, listed in FAMILIES.items() if listed is family), family)
 
 

@@ -248,7 +248,7 @@ WITH_A_MODEL = {
     "epsilon_of_another_shape": (
         lambda model: model.elbo_terms(GOOD, np.zeros((6, 3))),
         "epsilon has shape (6, 3)",
-        "expected (6, 2), one row an image",
+        "expected (6, 2), one row per image",
         "np.random.default_rng(0).normal(size=(6, 2))",
     ),
     "elbo_of_one_image_alone": (
@@ -587,7 +587,7 @@ BUILDING = {
     "terms_of_two_shapes": (
         lambda: elbo_terms(np.zeros((28, 28)), np.zeros(28)),
         "log_likelihood has shape (28, 28) and kl (28,)",
-        "expected one value an image in both",
+        "expected one value per image in both",
         "sum each over all axes",
     ),
     "loss_of_two_shapes": (
@@ -599,7 +599,7 @@ BUILDING = {
     "weights_of_two_shapes": (
         lambda: log_importance_weights(np.zeros((5, 3)), np.zeros((5, 3)), np.zeros(3)),
         "log_prior has shape (5, 3) and log_posterior (3,)",
-        "expected one value an image",
+        "expected one value per image",
         "sum each over all axes",
     ),
 }

@@ -81,7 +81,7 @@ def test_the_capacity_is_compared_with_the_mean_kl_from_both_sides(capacity, exp
     "loss", [lambda a, b: beta_vae_loss(a, b, 4.0), lambda a, b: capacity_loss(a, b, 4.0, 1.0)]
 )
 def test_terms_of_two_shapes_are_refused(loss):
-    with pytest.raises(BadInput, match="expected one value an image"):
+    with pytest.raises(BadInput, match="expected one value per image"):
         loss(np.zeros((2, 1), "float32"), KL)
 
 

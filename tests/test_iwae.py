@@ -80,7 +80,7 @@ def test_the_bound_rises_with_k_and_never_passes_log_p():
 
 
 def test_groups_of_different_images_pass_log_p():
-    # The sources' form: one draw an image, every k neighbours in the batch folded into one mean.
+    # The sources' form: one draw per image, every k neighbours in the batch folded into one mean.
     x, log_weights = log_weights_of_toy(n=400, k=1)
     grouped = -as_numpy(iwae_loss(log_weights.reshape(-1, 8).T)).mean()
     assert grouped > EXACT.log_prob(x).mean() + 0.5
@@ -356,7 +356,7 @@ def test_a_recorded_run_keeps_its_options(tmp_path):
     [
         ({"num_samples": 0}, "num_samples=0: expected a whole number of at least 1"),
         ({"num_samples": 2.5}, r"num_samples=2\.5: expected a whole number"),
-        ({"doubly_reparameterized": 1}, "doubly_reparameterized=1: expected True or False"),
+        ({"doubly_reparameterized": 1}, "doubly_reparameterized must be True or False, got 1"),
     ],
 )
 def test_bad_input(wrong, message):

@@ -121,7 +121,7 @@ def test_elbo_terms_and_the_loss():
 @pytest.mark.parametrize("function", [objectives.elbo_terms, objectives.vae_loss])
 @pytest.mark.parametrize("shape", [(28, 28), (28, 1), (1,)])
 def test_terms_of_two_shapes_would_broadcast_in_silence_and_are_refused(function, shape):
-    with pytest.raises(BadInput, match="log_likelihood has shape .* and kl .*expected one value an image"):
+    with pytest.raises(BadInput, match="log_likelihood has shape .* and kl .*expected one value per image"):
         function(np.zeros(shape, "float32"), np.zeros(28, "float32"))
 
 
@@ -169,7 +169,7 @@ def test_log_importance_weights():
 def test_log_importance_weights_need_one_shape(odd):
     terms = [np.zeros((5, 4), "float32") for _ in range(3)]
     terms[odd] = np.zeros((5, 1), "float32")
-    with pytest.raises(BadInput, match=r"\(5, 1\).*expected one value an image"):
+    with pytest.raises(BadInput, match=r"\(5, 1\).*expected one value per image"):
         objectives.log_importance_weights(*terms)
 
 
