@@ -491,13 +491,13 @@ BUILDING = {
     "hidden_number": (
         lambda: build_decoder(2, 4, hidden=8),
         "hidden=8",
-        "expected one whole number a layer",
+        "expected one whole number per layer",
         "pass a tuple such as hidden=(32, 64)",
     ),
     "no_filters": (
         lambda: build_conv_decoder(filters=()),
         "filters=()",
-        "expected one whole number a layer",
+        "expected one whole number per layer",
         "pass a tuple such as filters=(32, 64)",
     ),
     "filters_negative": (

@@ -1,4 +1,4 @@
-"""An image as a small map of whole numbers: the model, its networks, its quantiser, its priors. Chapter 09."""
+"""The VQ-VAE, whose code is a small map of whole numbers: the model, its networks, quantiser and priors. Chapter 09."""
 
 from companion.vq_vae.model import VQVAE, vqvae_loss
 from companion.vq_vae.networks import build_vqvae_decoder, build_vqvae_encoder

@@ -262,7 +262,7 @@ BUILDING = {
     "nothing_to_join": (
         lambda: build_cvae_encoder(hidden=()),
         "hidden=()",
-        "expected one whole number a layer",
+        "expected one whole number per layer",
         "pass a tuple such as hidden=(32, 64)",
     ),
     "encoder_without_condition": (

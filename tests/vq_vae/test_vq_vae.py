@@ -322,7 +322,7 @@ def conv_pair(embedding_dim=2, filters=(4,)):
         ({"commitment": -1}, "commitment=-1: expected a finite number of at least 0"),
         ({"num_embeddings": 0}, "num_embeddings=0: expected a whole number"),
         ({"embedding_dim": 0}, "embedding_dim=0: expected a whole number"),
-        ({"filters": ()}, r"filters=\(\): expected one whole number a layer"),
+        ({"filters": ()}, r"filters=\(\): expected one whole number per layer"),
         ({"codebook": "mean"}, "codebook='mean': expected one of ema, loss"),
         ({"prior": "normal"}, "prior='normal': expected one of uniform, pixel_cnn"),
         ({"prior": PixelCNN(3, (2, 3), filters=2)}, r"prior is for 3 codes on \(2, 3\) cells: expected 3 on \(2, 2\)"),
