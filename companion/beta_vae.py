@@ -37,7 +37,7 @@ def capacity_loss(log_likelihood: Tensor, kl: Tensor, capacity: Tensor, gamma: T
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class BetaVAE(VAE):
+class BetaVAE(schedules.FollowsSchedules, VAE):
     """A VAE that minimises the reconstruction term plus ``beta`` times the KL.
 
     ``beta`` is a number or a schedule of Keras; ``warm_up_steps`` makes it climb from 0 in so many steps of the
@@ -75,12 +75,9 @@ class BetaVAE(VAE):
     def objective(self, terms: Terms) -> Tensor:
         """What is minimised for each image, ``(batch,)``, at the step that the optimizer has reached."""
         log_likelihood, kl = terms["log_likelihood"], terms["kl"]
-        optimizer = getattr(self, "optimizer", None)
         if self.gamma:
-            return capacity_loss(
-                log_likelihood, kl, schedules.value_now(self.capacity, optimizer), self.gamma
-            )
-        return beta_vae_loss(log_likelihood, kl, schedules.value_now(self.beta, optimizer))
+            return capacity_loss(log_likelihood, kl, self.now(self.capacity), self.gamma)
+        return beta_vae_loss(log_likelihood, kl, self.now(self.beta))
 
     def get_config(self) -> dict[str, Any]:
         own = {

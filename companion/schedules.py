@@ -12,6 +12,7 @@ from keras.optimizers.schedules import LearningRateSchedule as Schedule
 from keras.optimizers.schedules import PolynomialDecay
 
 from companion.errors import BadInput, check_whole_number
+from companion.unsaved import Unsaved
 
 
 def warm_up(steps: int, last: float = 1.0, *, first: float = 0.0) -> Schedule:
@@ -44,6 +45,64 @@ def value_now(value: float | Schedule, optimizer: keras.optimizers.Optimizer | N
     if not isinstance(value, Schedule):
         return value
     return value(0 if optimizer is None else optimizer.iterations)
+
+
+class FollowsSchedules:
+    """For a model with schedules, listed before its base class: :meth:`now` gives their values.
+
+    On JAX the loss cannot read the optimizer's count of steps. There the model counts its steps itself, and copies the
+    optimizer's count whenever a training or an evaluation begins.
+    """
+
+    optimizer: Any
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.steps_taken = Unsaved(dtype="int32") if keras.backend.backend() == "jax" else None
+
+    def now(self, value: float | Schedule) -> Any:
+        """What a number or a schedule is worth at the step that the optimizer has reached: a scalar."""
+        optimizer = getattr(self, "optimizer", None)
+        if self.steps_taken is None or optimizer is None or not isinstance(value, Schedule):
+            return value_now(value, optimizer)
+        return value(self.steps_taken.value // _steps_per_update(optimizer))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of the model's base; in training the step counts as taken after it."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)  # type: ignore[misc] # the model's
+        if training and self.steps_taken is not None:
+            self.steps_taken.value.assign_add(1)
+        return loss
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras's; every way of training calls it first."""
+        self._copy_count()
+        super().make_train_function(force)  # type: ignore[misc]
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Keras's; every way of evaluating calls it first."""
+        self._copy_count()
+        super().make_test_function(force)  # type: ignore[misc]
+
+    def _copy_count(self) -> None:
+        optimizer = getattr(self, "optimizer", None)
+        if self.steps_taken is None or optimizer is None:
+            return
+        steps, per_update = self.steps_taken.value, _steps_per_update(optimizer)
+        # With gradient accumulation an update takes several steps, and the optimizer tells only the updates.
+        if int(steps) // per_update != int(optimizer.iterations):
+            steps.assign(int(optimizer.iterations) * per_update)
+
+
+def _steps_per_update(optimizer: keras.optimizers.Optimizer) -> int:
+    return getattr(optimizer, "gradient_accumulation_steps", None) or 1
 
 
 def to_config(value: float | Schedule) -> Any:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from companion.base import seeds_of_networks
+from companion.base import prior_without_images, seeds_of_networks
 from companion.batching import map_batches
 from companion.code_use import Perplexity, check_choices, inked_cells, use_of_codes
 from companion.errors import BadInput, check_whole_number
@@ -19,7 +19,7 @@ from companion.tensors import Tensor
 from companion.vae import VAE, Terms
 from companion.vq_vae.networks import FILTERS, build_vqvae_decoder, build_vqvae_encoder, check_maps_agree
 from companion.vq_vae.pixel_cnn import PixelCNN, UniformPrior, as_prior
-from companion.vq_vae.quantizer import VectorQuantizer, codebook_loss, commitment_loss
+from companion.vq_vae.quantizer import LandsShifts, VectorQuantizer, codebook_loss, commitment_loss
 
 
 def vqvae_loss(
@@ -28,28 +28,27 @@ def vqvae_loss(
     """Reconstruction + ``weight`` × commitment + codebook of each image: shape ``(batch,)``.
 
     All three have shape ``(batch,)`` and are sums over an image's pixels or vectors, as
-    :func:`~companion.vq_vae.commitment_loss` and :func:`~companion.vq_vae.codebook_loss` give them; ``codebook``
-    is zero where running means move it. The usual signature ``vqvae_loss(x, x_decoded)`` had to change: it reached for
-    the encoder's output outside the function, which Keras 3 refuses, and it gave the commitment the weight one.
+    :func:`~companion.vq_vae.commitment_loss` and :func:`~companion.vq_vae.codebook_loss` give them. ``codebook`` is
+    zero where running means update the codebook.
     Source: van den Oord et al. (2017), equation 3. Taught in chapter 09.
     """
     return -log_likelihood + weight * commitment + codebook
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class VQVAE(VAE):
+class VQVAE(LandsShifts, VAE):
     """A VAE whose code is a map of whole numbers, each the index of a vector in a codebook.
 
-    ``encoder`` maps images to vectors ``(batch, height, width, embedding_dim)`` and ``decoder`` such maps to logits;
-    both or neither are given, and those built have ``filters``. ``num_embeddings``, ``codebook``, ``reset`` and
+    ``encoder`` maps images to vectors ``(batch, height, width, embedding_dim)`` and ``decoder`` such maps to logits.
+    Pass both or neither; without them both are built with ``filters``. ``num_embeddings``, ``codebook``, ``reset`` and
     ``data_init`` go to :class:`~companion.vq_vae.VectorQuantizer`; ``commitment`` is the weight of its commitment
-    loss. ``prior``: ``"pixel_cnn"``, learned beside the rest from the codes as they come, ``"uniform"``, or an object
-    of :mod:`companion.vq_vae`.
+    loss. ``prior``: ``"pixel_cnn"``, trained together with the rest on the codes of each batch, ``"uniform"``, or a
+    :class:`~companion.vq_vae.PixelCNN` or :class:`~companion.vq_vae.UniformPrior`.
 
-    The encoder chooses one map for each image, so log p(x) ≥ log p(x|codes) + log p(codes): ``kl_loss`` is minus log
-    p(codes) under the prior as it stands, and ``neg_elbo`` bounds -log p(x) as in every family. ``loss`` is it plus
-    the terms of :func:`vqvae_loss` that tie encoder and codebook together. History and ``evaluate`` report
-    ``perplexity`` too, over all codes of an epoch.
+    The encoder chooses one map per image, so log p(x) ≥ log p(x|codes) + log p(codes): ``kl_loss`` is -log p(codes)
+    under the current prior, and ``neg_elbo`` bounds -log p(x) as in every family. ``loss`` adds to ``neg_elbo`` the
+    commitment and codebook terms of :func:`vqvae_loss`. History and ``evaluate`` also report ``perplexity``, over all
+    codes of an epoch.
 
     Raises :class:`~companion.errors.BadInput` for networks that do not fit each other, one network without the other,
     and settings that are not allowed. Source: van den Oord et al. (2017). Taught in chapter 09.
@@ -76,8 +75,8 @@ class VQVAE(VAE):
     ):
         if (encoder is None) != (decoder is None):
             raise BadInput(
-                "one network came without the other: expected both or neither; pass build_vqvae_encoder(...) and "
-                "build_vqvae_decoder(...)."
+                "one network came without the other: expected both or neither; pass encoder=build_vqvae_encoder(...) "
+                "and decoder=build_vqvae_decoder(...)."
             )
         if encoder is None:
             networks = self.build_networks(
@@ -103,11 +102,14 @@ class VQVAE(VAE):
         self.perplexity_tracker = Perplexity(self.num_embeddings)
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """``logits`` ``(batch, *image_shape)``; ``codes`` ``(batch, height, width)``; ``encoded`` and ``embedded``, the
-        encoder's vectors and the codebook's, and ``z``, their straight-through union: ``(..., embedding_dim)``."""
-        encoded = self.encoder(x, training=training)
+        """``logits`` ``(batch, *image_shape)`` and ``codes`` ``(batch, height, width)``, and three maps of vectors.
+
+        Each is ``(batch, height, width, embedding_dim)``: ``encoded``, from the encoder; ``embedded``, from the
+        codebook; and ``z``, which has the values of ``embedded`` and the gradient of ``encoded``.
+        """
+        encoded = self.encoder(x, training=training)  # (batch, height, width, embedding_dim)
         quantized = self.quantizer(encoded, training=training)
-        logits = self.logits_of(quantized["z"], x, training=training)
+        logits = self.logits_of(quantized["z"], x, training=training)  # (batch, *image_shape)
         return {**quantized, "encoded": encoded, "logits": logits}
 
     def compute_loss(
@@ -124,36 +126,39 @@ class VQVAE(VAE):
 
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the bound, and ``commitment`` and ``codebook``, squared distances; each ``(batch,)``."""
-        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
+        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))  # (batch,)
         encoded, embedded = (ops.cast(y_pred[name], "float32") for name in ("encoded", "embedded"))
-        commitment = commitment_loss(encoded, embedded)
+        commitment = commitment_loss(encoded, embedded)  # (batch,)
         learned = self.quantizer.codebook == "loss"
         return {
-            **elbo_terms(log_likelihood, -self.prior.log_prob(y_pred["codes"])),
+            **elbo_terms(log_likelihood, -self.prior_of(x).log_prob(y_pred["codes"])),
             "commitment": commitment,
             "codebook": codebook_loss(encoded, embedded) if learned else ops.zeros_like(commitment),
         }
 
     def objective(self, terms: Terms) -> Tensor:
-        """:func:`vqvae_loss` and what the prior has to learn, ``(batch,)``. Codes have no gradient, so the prior's
-        term moves the prior alone."""
+        """:func:`vqvae_loss` plus -log p(codes), ``(batch,)``; the last term trains the prior alone."""
         losses = (terms["log_likelihood"], terms["commitment"], terms["codebook"])
         return vqvae_loss(*losses, weight=self.commitment) + terms["kl"]
+
+    def prior_of(self, x: Tensor) -> UniformPrior:  # type: ignore[override] # codes are no numbers
+        """The prior over maps of codes. A subclass with another one overrides this."""
+        return self.prior
 
     def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
         """Decoder outputs ``(batch, *image_shape)`` for maps of vectors ``(batch, height, width, embedding_dim)``."""
         return self.decoder(z, training=training)
 
     def noise(self, n: int, seed: Any) -> np.ndarray:
-        """Nothing is drawn: ``(n, 0)``."""
+        """An empty array ``(n, 0)``: the encoder draws nothing."""
         return np.zeros((n, 0), "float32")
 
     def elbo_terms(self, x: Any, epsilon: Any = None) -> dict[str, np.ndarray]:
-        """What :meth:`terms` gives for images ``x``, each ``(n,)``. There is no noise, and ``epsilon`` does nothing."""
+        """What :meth:`terms` gives for images ``x``, each ``(n,)``. There is no noise, so ``epsilon`` is ignored."""
         return super().elbo_terms(x)
 
     def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
-        """The bound of each image, ``num_samples`` times over: ``(num_samples, n)``, in nats. One code, one weight."""
+        """The bound of each image, repeated: ``(num_samples, n)``, in nats. An image has one code and so one weight."""
         k, images = check_whole_number("num_samples", num_samples), self.checked(x)
         return ops.tile(self.terms(images, self(images))["elbo"][None], (k, 1))
 
@@ -177,14 +182,14 @@ class VQVAE(VAE):
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
         """``n`` generated images ``(n, *image_shape)`` in [0, 1], decoded from maps of codes that the prior draws."""
-        return self.decode(self.prior.sample(n, self.seed_generator if seed is None else seed))
+        return self.decode(prior_without_images(self).sample(n, self.stream(seed)))
 
     def fit_prior(self, x: Any, **how: Any) -> keras.callbacks.History:
-        """Train the prior alone, on the codes of images ``x`` as they now are.
+        """Train the prior alone, on the current codes of images ``x``.
 
-        ``how`` goes to :meth:`companion.vq_vae.PixelCNN.fit`. The rest of the model stays as it is, and so does the
-        state of its optimizer. Returns the history, whose ``loss`` is minus log p(codes) in nats per image.
-        Raises :class:`~companion.errors.BadInput` where the prior has nothing to learn.
+        ``how`` goes to :meth:`companion.vq_vae.PixelCNN.fit`. The rest of the model and its optimizer do not change.
+        Returns the history, whose ``loss`` is -log p(codes) in nats per image.
+        Raises :class:`~companion.errors.BadInput` where the prior is uniform.
         """
         if not isinstance(self.prior, PixelCNN):
             raise BadInput(
@@ -194,7 +199,7 @@ class VQVAE(VAE):
         return self.prior.fit(self.encode(x), **how)
 
     def own_scores(self, x: Any) -> dict[str, Any]:
-        """Use of the codebook, and bits: under the best table of code frequencies (unigram) and under the prior."""
+        """Use of the codebook, and bits under the best table of code frequencies (unigram) and under the prior."""
         x = self.checked(x)
         bits = float(np.mean(self.elbo_terms(x)["kl"])) / math.log(2)
         return {
@@ -227,9 +232,8 @@ class VQVAE(VAE):
         filters: Sequence[int] = FILTERS,
         **own: Any,
     ) -> dict[str, keras.Model]:
-        """``encoder`` and ``decoder`` of the given ``filters``. A code is a map, so ``latent_dim`` means nothing."""
+        """``encoder`` and ``decoder`` with the given ``filters``; ignores ``latent_dim``, since a code is a map."""
         filters = _check_widths("filters", filters)
-        seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
         encoder_seed, decoder_seed = seeds_of_networks(seed)
         return {
             "encoder": build_vqvae_encoder(input_shape, embedding_dim, filters=filters, seed=encoder_seed),

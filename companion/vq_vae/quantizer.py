@@ -10,6 +10,7 @@ from companion.layers import straight_through
 from companion.noise import KeepsNoise
 from companion.schedules import check_number
 from companion.tensors import Tensor
+from companion.unsaved import Unsaved
 
 CODEBOOKS = ("ema", "loss")
 SMOOTHING = 1e-5  # what every code is given of the total count, so that no sum is divided by zero
@@ -72,7 +73,10 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         self.sums = self.add_weight(
             name="sums", shape=self.embeddings.shape, initializer="zeros", trainable=False
         )
-        self.sums.assign(self.embeddings)
+        self.sums.assign(ops.copy(self.embeddings))  # JAX reuses the memory of variables: no two may share it
+        # On JAX, Keras drops what is assigned to a trained weight within a step; see LandsShifts.
+        shifts = self.codebook == "loss" and keras.backend.backend() == "jax"
+        self.shift = Unsaved(self.embeddings.shape, name="shift") if shifts else None
         self.begun = self.add_weight(name="begun", shape=(), initializer="zeros", trainable=False)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> dict[str, Tensor]:
@@ -82,6 +86,7 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
                 f"codebook; build the encoder with embedding_dim={self.embedding_dim}."
             )
         vectors = ops.stop_gradient(ops.reshape(inputs, (-1, self.embedding_dim)))
+        found = ops.convert_to_tensor(self.embeddings)
         drawn = self._draw(vectors) if training else None
         if training and self.data_init:
             self._begin_with(drawn)
@@ -90,6 +95,8 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         if training:
             # After the codes are chosen: a batch is quantised by the codebook that it found.
             self._learn(vectors, codes, drawn)
+            if self.shift is not None:
+                self.shift.value.assign(ops.stop_gradient(ops.convert_to_tensor(self.embeddings) - found))
         return {
             "codes": ops.reshape(codes, ops.shape(inputs)[:-1]),
             "embedded": embedded,
@@ -118,8 +125,8 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
 
     def _begin_with(self, drawn: Tensor) -> None:
         begun = self.begun > 0
-        self.embeddings.assign(ops.where(begun, self.embeddings, drawn))
-        self.sums.assign(ops.where(begun, self.sums, drawn))
+        for rows in (self.embeddings, self.sums):
+            rows.assign(ops.where(begun, ops.convert_to_tensor(rows), drawn))
         self.begun.assign(ops.ones(()))
 
     def _learn(self, vectors: Tensor, codes: Tensor, drawn: Tensor) -> None:
@@ -135,7 +142,28 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
             self.sums.assign(ops.where(dead[:, None], mean * drawn, sums))
             self.embeddings.assign(self.sums / smoothed(self.counts)[:, None])
         elif self.reset:
-            self.embeddings.assign(ops.where(dead[:, None], drawn, self.embeddings))
+            self.embeddings.assign(ops.where(dead[:, None], drawn, ops.convert_to_tensor(self.embeddings)))
+
+
+class LandsShifts:
+    """For a model with a ``quantizer``: rows of a trained codebook that were replaced in a step stay so on JAX, too.
+
+    There Keras keeps only the optimizer's update of a trained weight, so rows taken from the first batch and rows that
+    were reset would be lost. Listed before the model's base class.
+    """
+
+    quantizer: VectorQuantizer
+
+    def train_step(self, *arguments: Any) -> Any:
+        """Keras's step; on JAX it takes and gives the values of all variables."""
+        done = super().train_step(*arguments)  # type: ignore[misc] # the model's
+        if self.quantizer.shift is None:
+            return done
+        logs, (trained, others, *rest) = done
+        named = dict(zip(map(id, self.non_trainable_variables), others, strict=True))  # type: ignore[attr-defined]
+        rows, shift = self.quantizer.embeddings, named[id(self.quantizer.shift.value)]
+        both = zip(self.trainable_variables, trained, strict=True)  # type: ignore[attr-defined]
+        return logs, ([value + shift if own is rows else value for own, value in both], others, *rest)
 
 
 def commitment_loss(encoded: Tensor, embedded: Tensor) -> Tensor:
