@@ -1,4 +1,4 @@
-"""VAEs whose log p(x) is known exactly: linear decoders, normal pixels. The yardstick for every bound in the book."""
+"""VAEs whose log p(x) is known exactly: linear decoders, normal pixels. The book tests its bounds against them."""
 
 import math
 from collections.abc import Sequence
@@ -41,9 +41,8 @@ class LinearGaussian:
             )
         if self.bias.shape != self.weights.shape[:1] or not self.scale > 0:
             raise BadInput(
-                f"bias has shape {self.bias.shape} and scale is {scale!r}: expected ({self.weights.shape[0]},) "
-                f"and a number "
-                f"> 0; pass one bias a pixel and a positive scale."
+                f"bias has shape {self.bias.shape} and scale is {scale!r}: expected ({self.weights.shape[0]},) and a "
+                f"number > 0; pass one bias per pixel and a positive scale."
             )
         self.pixels, self.latent_dim = self.weights.shape
 
@@ -51,7 +50,7 @@ class LinearGaussian:
     def random(
         cls, pixels: int = 16, latent_dim: int = 2, *, scale: float = 0.1, seed: int = 0
     ) -> "LinearGaussian":
-        """A model with random orthogonal columns of lengths 0.2 to 0.4 and bias 0.5, so that x stays inside [0, 1]."""
+        """A model with random orthogonal columns of lengths 0.4 to 0.2 and bias 0.5, so that x stays near [0, 1]."""
         directions = np.linalg.qr(np.random.default_rng(seed).normal(size=(pixels, latent_dim)))[0]
         return cls(directions * np.linspace(0.4, 0.2, latent_dim), np.full(pixels, 0.5), scale)
 
@@ -76,10 +75,10 @@ class LinearGaussian:
     def vae(
         self, *, mean_shift: float | Sequence[float] = 0.0, log_var_shift: float = 0.0, seed: int = 0
     ) -> VAE:
-        """This model as a :class:`~companion.vae.VAE` whose encoder is the exact posterior, moved off it by the shifts.
+        """This model as a :class:`~companion.vae.VAE` whose encoder is the exact posterior plus the given shifts.
 
-        With no shift the ELBO equals log p(x), whatever noise is drawn. With log_var_shift = s and mean_shift =
-        m the gap is KL(q || p(z|x)), which :meth:`gap` gives.
+        Without shifts every log weight equals log p(x), and so does the ELBO averaged over draws. With shifts the ELBO
+        is lower by KL(q || p(z|x)), which :meth:`gap` gives.
         """
         return VAE(
             self._encoder(np.broadcast_to(mean_shift, (self.latent_dim,)), log_var_shift, seed),
@@ -89,7 +88,7 @@ class LinearGaussian:
         )
 
     def gap(self, mean_shift: float | Sequence[float] = 0.0, log_var_shift: float = 0.0) -> float:
-        """log p(x) - ELBO in nats for the encoder that :meth:`vae` builds with these shifts; the same for every x."""
+        """log p(x) - ELBO, in nats, for the encoder that :meth:`vae` builds with these shifts: the same for every x."""
         precision = 1.0 + np.sum(self.weights**2, axis=0) / self.scale**2
         shift = np.broadcast_to(mean_shift, (self.latent_dim,))
         spread = math.exp(log_var_shift) - 1.0 - log_var_shift
@@ -114,8 +113,8 @@ class TwoLayerLinearGaussian:
     """z2 ~ N(0, I), z1 = slopes * z2 + scale * noise, and x from z1 as in ``pixels``: two layers in closed form.
 
     ``pixels`` is a :class:`LinearGaussian`, whose code is z1; ``slopes`` has shape ``(d2,)`` with d2 at most its
-    ``latent_dim``: coordinate j of z1 hangs on coordinate j of z2, and those beyond d2 on none. ``scale`` > 0. Raises
-    :class:`~companion.errors.BadInput` otherwise. Used in chapter 08.
+    ``latent_dim``: coordinate j of z1 depends on coordinate j of z2, those beyond d2 on none. ``scale`` > 0.
+    Raises :class:`~companion.errors.BadInput` otherwise. Used in chapter 08.
     """
 
     def __init__(self, pixels: LinearGaussian, slopes: Any, scale: float):
@@ -123,21 +122,21 @@ class TwoLayerLinearGaussian:
         if self.slopes.ndim != 1 or not 1 <= len(self.slopes) <= pixels.latent_dim or not self.scale > 0:
             raise BadInput(
                 f"slopes have shape {self.slopes.shape} and scale is {scale!r}: expected 1 to {pixels.latent_dim} "
-                f"slopes and a number > 0; pass one slope for each coordinate of z2 and a positive scale."
+                f"slopes and a number > 0; pass one slope per coordinate of z2 and a positive scale."
             )
         self.latent_dims = (pixels.latent_dim, len(self.slopes))
         above = np.zeros(pixels.latent_dim)
         above[: len(self.slopes)] = self.slopes
         self.above = above  # the slope of each coordinate of z1
-        self.variance = above**2 + self.scale**2  # of z1 under the model
-        # With z2 integrated out, z1 is a code of independent normals: one layer with longer columns.
+        self.variance = above**2 + self.scale**2  # the variance of z1 under the model
+        # With z2 integrated out, z1 has independent normal coordinates: one layer with rescaled columns.
         self.flat = LinearGaussian(pixels.weights * np.sqrt(self.variance), pixels.bias, pixels.scale)
 
     @classmethod
     def random(
         cls, pixels: int = 16, latent_dims: tuple[int, int] = (2, 1), *, scale: float = 0.5, seed: int = 0
     ) -> "TwoLayerLinearGaussian":
-        """A model on a random :class:`LinearGaussian`, with slopes from 1 down to 0.5."""
+        """A model over a random :class:`LinearGaussian`, with slopes from 1 to 0.5."""
         below = LinearGaussian.random(pixels, latent_dims[0], seed=seed)
         return cls(below, np.linspace(1.0, 0.5, latent_dims[1]), scale)
 
@@ -154,7 +153,7 @@ class TwoLayerLinearGaussian:
     ) -> HierarchicalVAE:
         """This model as a :class:`~companion.hierarchical_vae.HierarchicalVAE` that infers with the exact posterior.
 
-        ``log_var_shift`` moves the log variances of q(z1|x), or of the message on z1, off the exact ones.
+        ``log_var_shift`` is added to the log variances of q(z1|x), or of the message to z1.
         """
         check_choice("inference", inference, INFERENCES)
         encoder = (
@@ -172,7 +171,7 @@ class TwoLayerLinearGaussian:
         return chain_decoder(self.pixels._decoder(), [prior])
 
     def _bottom_up(self, log_var_shift: float, seed: int) -> keras.Model:
-        """q(z1|x) is that of the flat model, stretched; q(z2|z1) weighs z1 by what slope and scale let through."""
+        """q(z1|x) is the posterior of the flat model, rescaled; q(z2|z1) is exact for the given slopes and scale."""
         precision, kernel = self._data()
         total = 1 / self.variance + precision
         kernel = kernel * precision / total
@@ -182,9 +181,9 @@ class TwoLayerLinearGaussian:
         return chain_encoder([first, _linear_normal(up, np.zeros_like(of_top), -np.log(of_top), seed + 1)])
 
     def _top_down(self, log_var_shift: float) -> keras.Model:
-        """The message on z1 is the likelihood of x as a normal in z1; that on z2 is the exact q(z2|x)."""
+        """The message to z1 is the likelihood of x as a normal in z1; that to z2 is the exact posterior of z2."""
         precision, kernel = self._data()
-        of_x_given_top = precision / (1 + precision * self.scale**2)  # z1's own noise blurs what x says of z2
+        of_x_given_top = precision / (1 + precision * self.scale**2)  # the noise of z1 adds its variance
         slopes, of_x = self.slopes, of_x_given_top[: len(self.slopes)]
         total = 1 + slopes**2 * of_x
         top = kernel[:, : len(slopes)] * slopes * of_x / total
@@ -197,7 +196,7 @@ class TwoLayerLinearGaussian:
         return keras.Model(x, [output for part in parts for output in part(x)[:2]])
 
     def _data(self) -> tuple[np.ndarray, np.ndarray]:
-        """What x alone says of z1: its precision ``(d1,)``, and the matrix from x - bias to its mean."""
+        """The likelihood of x as a normal in z1: its precision ``(d1,)``, and the matrix from x - bias to its mean."""
         length = np.sum(self.pixels.weights**2, axis=0)
         return length / self.pixels.scale**2, self.pixels.weights / length
 
@@ -207,7 +206,7 @@ class TwoLayerLinearGaussian:
 
 
 def _linear_normal(kernel: np.ndarray, bias: np.ndarray, log_var: np.ndarray, seed: int) -> keras.Model:
-    """An encoder, or a prior: mean ``inputs @ kernel + bias``, a log variance that hangs on nothing, and a draw."""
+    """An encoder, or a prior: mean ``inputs @ kernel + bias``, a constant log variance, and a draw."""
     x = keras.Input((len(kernel),))
     z_mean = _fixed_dense(kernel, bias, "z_mean")(x)
     z_log_var = _fixed_dense(np.zeros_like(kernel), log_var, "z_log_var")(x)
@@ -215,7 +214,7 @@ def _linear_normal(kernel: np.ndarray, bias: np.ndarray, log_var: np.ndarray, se
 
 
 def _fixed_dense(kernel: np.ndarray, bias: np.ndarray, name: str) -> layers.Dense:
-    """A linear layer that starts at the given values."""
+    """A linear layer with the given initial weights."""
     constant = keras.initializers.Constant
     return layers.Dense(
         kernel.shape[1], kernel_initializer=constant(kernel), bias_initializer=constant(bias), name=name

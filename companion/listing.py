@@ -1,7 +1,7 @@
-"""The package's own code on the page: a chapter prints a function's source and cannot drift from it.
+"""The package's own code on the page: a chapter prints the source of a function instead of a copy.
 
-The notebook guard compares a listing exactly, so that a chapter whose code has changed since it was executed
-turns red.
+The tests of the notebooks compare a listing exactly, so that a chapter whose code has changed since it was executed
+fails.
 """
 
 import ast
@@ -14,7 +14,7 @@ from companion.errors import BadInput
 
 _WITH_A_BODY = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ADVICE = (
-    "expected a function, class or method that is written in a module; pass one, such as objectives.vae_loss."
+    "expected a function, class or method that is defined in a module; pass one, such as objectives.vae_loss."
 )
 
 
@@ -52,14 +52,14 @@ def show_source(obj: Any, *, docstring: bool = False) -> Listing:
         BadInput: for anything without source in a module: an instance, a builtin, a lambda, a whole module, a
             function that was typed into the notebook itself.
 
-    Taught in every chapter: this is how a page shows the code behind it.
+    Used in every chapter to show the code behind a page.
     """
     target = _underlying(obj)
     module = inspect.getmodule(target)
     lines = _lines_of_file(target, module)
     node = _find(target, lines)
     if module is None or node is None:
-        raise BadInput(f"{_name(obj)} has no definition in a file: {_ADVICE}")
+        raise BadInput(f"got {_name(obj)}, which has no definition in a file: {_ADVICE}")
     first, last = _first_line(node), node.end_lineno or node.lineno
     in_strings = _inside_strings(node)
     doc_lines = {} if docstring else _docstring_lines(node, lines)
@@ -78,22 +78,20 @@ def _underlying(obj: Any) -> Any:
     if isinstance(obj, staticmethod | classmethod) or inspect.ismethod(obj):
         obj = obj.__func__
     if isinstance(obj, ModuleType):
-        raise BadInput(f"the module {obj.__name__} came: {_ADVICE}")
+        raise BadInput(f"got the module {obj.__name__}: {_ADVICE}")
     if inspect.isroutine(obj) or inspect.isclass(obj):
         obj = inspect.unwrap(obj)
     if not (inspect.isfunction(obj) or inspect.isclass(obj)):
-        raise BadInput(f"{_name(obj)} came: {_ADVICE}")
+        raise BadInput(f"got {_name(obj)}: {_ADVICE}")
     if obj.__name__ == "<lambda>":
-        raise BadInput(f"a lambda came: {_ADVICE}")
+        raise BadInput(f"got a lambda: {_ADVICE}")
     if obj.__module__ == "__main__":
-        raise BadInput(
-            f"{obj.__name__} was defined in this notebook or script, where its code is in view: {_ADVICE}"
-        )
+        raise BadInput(f"got {obj.__name__}, which is defined in this notebook or script: {_ADVICE}")
     return obj
 
 
 def _name(obj: Any) -> str:
-    """How a message calls ``obj``: by its own name, or as an instance of its class."""
+    """The name of ``obj`` for a message: its own, or that of its class."""
     return getattr(obj, "__name__", None) or f"an object of type {type(obj).__name__}"
 
 
@@ -140,7 +138,7 @@ def _docstring_lines(node: Any, lines: list[str]) -> set[int]:
     for inner in _documented(node):
         text, *rest = inner.body
         last = text.end_lineno or text.lineno
-        # A body needs something to hold on to, and a docstring that shares its line with code stays with it.
+        # A body must not become empty, and a docstring on a line with code stays.
         if not rest or rest[0].lineno <= last or text.lineno == inner.lineno:
             continue
         while not lines[last].strip():
@@ -167,7 +165,7 @@ def _documented(node: ast.AST) -> list[Any]:
 
 
 def _without_indent(line: str, indent: int, keep: bool) -> str:
-    """``line`` without ``indent`` leading blanks; one with fewer, such as a comment far left, stays whole."""
+    """``line`` without ``indent`` leading blanks; a line with fewer loses those it has."""
     return line if keep else line[:indent].lstrip() + line[indent:]
 
 

@@ -1,4 +1,4 @@
-"""On what a run is made: versions, device, the commit of the code, the memory it took."""
+"""What a run was made with: versions, device, the commit of the code, the memory it took."""
 
 import importlib.metadata
 import os
@@ -19,7 +19,7 @@ _DISTRIBUTIONS = {
 
 
 def versions(backend: str) -> dict[str, str | None]:
-    """The version of Python and of each package that decides a figure; None where a package is not installed."""
+    """The versions of Python and of the packages that figures depend on; None where a package is not installed."""
     wanted = {**_DISTRIBUTIONS, backend: _DISTRIBUTIONS.get(backend, (backend,))}
     found = {package: _first_version(names) for package, names in wanted.items()}
     return {"python": platform.python_version(), **found, "companion": companion.__version__}
@@ -43,11 +43,10 @@ def device() -> str:
 
 
 def announce(minutes: int | None = None) -> None:
-    """Print on what this chapter runs; every chapter's first cell calls it.
+    """Print the device this chapter runs on; every chapter's first cell calls it.
 
-    ``minutes`` is what the chapter takes on two cores with the images of the book, where that has been measured. An
-    accelerator is used without being asked for, and nothing is computed in mixed precision unless a person has set
-    that.
+    ``minutes`` is what the chapter takes on two cores with the book's images, where that has been measured. A GPU is
+    used where there is one; mixed precision only if you have set it.
     """
     import keras
 

@@ -212,7 +212,7 @@ def test_an_edited_file_is_read_again(toy, tmp_path):
 def test_what_has_no_source_is_refused_in_one_line(obj, came):
     with pytest.raises(BadInput) as caught:
         show_source(obj)
-    assert str(caught.value).startswith(came)
+    assert str(caught.value).startswith(f"got {came}")
     assert "expected a function, class or method" in str(caught.value)
     assert "pass one" in str(caught.value) and "\n" not in str(caught.value)
 
@@ -221,7 +221,7 @@ def test_code_typed_into_the_notebook_is_refused():
     here = "def typed(): pass\nfrom companion.listing import show_source\ntry:\n    show_source(typed)\n"
     here += "except ValueError as error: print(error)"
     run = subprocess.run([sys.executable, "-c", here], capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("typed was defined in this notebook or script")
+    assert run.stdout.startswith("got typed, which is defined in this notebook or script")
 
 
 def test_it_needs_neither_keras_nor_tensorflow():

@@ -1,4 +1,4 @@
-"""Figures for a trained model on images that it has not seen."""
+"""Scores of a trained model: likelihood bounds, units in use, and how codes are arranged."""
 
 from companion.evaluation.likelihood import (
     active_units,

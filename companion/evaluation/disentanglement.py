@@ -1,8 +1,9 @@
-"""Five scores of how well a code's coordinates keep apart the factors that made the images. Chapter 06.
+"""Five scores of how well the coordinates of a code separate the factors that generated the images. Chapter 06.
 
-All take ``codes`` ``(n, latent_dim)``, a model's posterior means, and ``factors`` ``(n, num_factors)``, the step at
-which each factor stands (``data.shapes(...).factors``). None trains or calls the model. They agree on codes that copy
-one factor each and on codes that know nothing; in between each weighs something else, so name the score you report.
+All take ``codes`` ``(n, latent_dim)``, the posterior means of a model, and ``factors`` ``(n, num_factors)``, the step
+of each factor (``data.shapes(...).factors``). None trains or calls the model. They agree on codes whose coordinates
+copy one factor each and on codes that are independent of the factors; in between each measures something else, so name
+the score that you report.
 """
 
 from collections.abc import Sequence
@@ -23,12 +24,12 @@ TREES = 10
 
 
 def higgins_score(codes: Any, factors: Any, *, points: int = 1000, pairs: int = 64, seed: int = 0) -> float:
-    """How often a linear classifier tells which factor two images shared: an accuracy, by chance 1 / num_factors.
+    """The accuracy with which a linear classifier names the factor that pairs of images share; chance 1 / num_factors.
 
-    A point is made of ``pairs`` pairs of images that share one factor's value, a factor drawn at random for each
-    point; it is the mean of \\|z1 - z2\\| over the pairs, ``(latent_dim,)``. Half of the ``points`` train a logistic
-    regression on standardised coordinates, the other half score it. The classifier must be linear: a stronger one would
-    disentangle by itself. Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for fewer than 20 points.
+    A point is the mean of \\|z1 - z2\\| over ``pairs`` pairs of images that share the value of one factor, drawn at
+    random for each point: shape ``(latent_dim,)``. Half of the ``points`` train a logistic regression on standardised
+    coordinates, the other half score it. The classifier must be linear: a stronger one could do the disentangling
+    itself. Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for fewer than 20 points.
     Source: Higgins et al. (2017). Taught in chapter 06.
     """
     codes, factors = _checked(codes, factors)
@@ -43,12 +44,12 @@ def higgins_score(codes: Any, factors: Any, *, points: int = 1000, pairs: int = 
 
 
 def factor_vae_score(codes: Any, factors: Any, *, votes: int = 1000, group: int = 64, seed: int = 0) -> float:
-    """How often the steadiest coordinate tells which factor a group shared: an accuracy, by chance 1 / num_factors.
+    """The accuracy with which the least varying coordinate names the factor that a group shares; chance 1/num_factors.
 
-    A vote is cast by ``group`` images that share one factor's value: it is the coordinate that varies least within the
-    group, each measured against its variance over all ``codes``. Half of the ``votes`` decide which factor each
-    coordinate stands for, by majority; the other half are counted right or wrong. A coordinate that never varies has no
-    vote.
+    A vote comes from ``group`` images that share the value of one factor: it is the coordinate with the smallest
+    variance within the group, relative to its variance over all ``codes``. Half of the ``votes`` decide by majority
+    which factor each coordinate stands for; the other half are counted right or wrong. Coordinates that never vary are
+    left out.
     Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for fewer than 20 votes.
     Source: Kim & Mnih (2018). Taught in chapter 06.
     """
@@ -70,7 +71,7 @@ def factor_vae_score(codes: Any, factors: Any, *, votes: int = 1000, group: int 
 
 
 def above_chance(accuracy: float, num_factors: int) -> float:
-    """An accuracy among ``num_factors`` on the scale where chance is 0 and always right is 1."""
+    """An accuracy among ``num_factors`` rescaled so that chance is 0 and always right is 1."""
     chance = 1 / check_whole_number("num_factors", num_factors, at_least=2)
     return (accuracy - chance) / (1 - chance)
 
@@ -78,8 +79,8 @@ def above_chance(accuracy: float, num_factors: int) -> float:
 def mutual_information(codes: Any, factors: Any, *, bins: int = BINS) -> np.ndarray:
     """I(z_j; v_k) in nats of each coordinate and each factor: shape ``(latent_dim, num_factors)``.
 
-    Coordinates are cut into ``bins`` bins of equal width between their least and greatest value. From n images even a
-    coordinate that knows nothing gets about (bins - 1) (steps - 1) / (2 n) nats. Raises as :func:`mig`.
+    Coordinates are cut into ``bins`` bins of equal width between their smallest and largest value. From n images even a
+    coordinate that is independent of a factor gets about (bins - 1) (steps - 1) / (2 n) nats. Raises as :func:`mig`.
     """
     codes, factors = _checked(codes, factors)
     binned = [_binned(coordinate, check_whole_number("bins", bins, at_least=2)) for coordinate in codes.T]
@@ -87,13 +88,14 @@ def mutual_information(codes: Any, factors: Any, *, bins: int = BINS) -> np.ndar
 
 
 def mig(codes: Any, factors: Any, *, bins: int = BINS) -> float:
-    """The mutual information gap: 1 where one coordinate knows a factor and no other does, 0 where two know it equally.
+    """The mutual information gap: 1 where one coordinate alone determines a factor, 0 where two know it equally well.
 
-    For each factor, what the best coordinate knows of it less what the second best knows, over the factor's entropy;
-    then the mean over factors. ``bins`` as in :func:`mutual_information`; figures of other bins are not comparable.
-    Raises :class:`~companion.errors.BadInput` for codes and factors that are no finite numbers of shapes
-    ``(n, latent_dim)`` and ``(n, num_factors)``, for a factor with one value only, and for one with a value of its own
-    in most images, which is to be cut into steps first.
+    For each factor, the largest mutual information of a coordinate with it minus the second largest, divided by the
+    entropy of the factor; then the mean over factors. ``bins`` as in :func:`mutual_information`; scores with different
+    bins cannot be compared.
+    Raises :class:`~companion.errors.BadInput` for codes and factors that are not finite numbers of shapes
+    ``(n, latent_dim)`` and ``(n, num_factors)``, for a factor with a single value, and for one with a different value
+    in most images, which must be cut into steps first.
     Source: Chen et al. (2018). Taught in chapter 06.
     """
     information = mutual_information(codes, factors, bins=bins)
@@ -102,19 +104,20 @@ def mig(codes: Any, factors: Any, *, bins: int = BINS) -> float:
 
 
 def sap(codes: Any, factors: Any, *, categorical: Sequence[int] = (), seed: int = 0) -> float:
-    """The separated attribute predictability: how much better the best coordinate predicts a factor than the next.
+    """The separated attribute predictability: how much better the best coordinate predicts a factor than the second.
 
-    A prediction is linear and from one coordinate alone: R squared for factors whose steps are in order; for the
-    columns named in ``categorical`` the balanced accuracy of a logistic regression on a held-out half, of which chance,
-    1 / number of values, is no part of the gap. The mean over factors of best less second best.
-    Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for a column that is not there.
+    A prediction is linear and uses one coordinate: R squared for factors whose steps are in order; for the columns
+    named in ``categorical`` the balanced accuracy of a logistic regression on a held-out half. The score is the mean
+    over factors of the best minus the second best prediction.
+    Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for a column that does not exist.
     Source: Kumar et al. (2018). Taught in chapter 06.
     """
     codes, factors = _checked(codes, factors)
     foreign = [column for column in categorical if column not in range(factors.shape[1])]
     if foreign:
         raise BadInput(
-            f"categorical={tuple(categorical)}: expected columns from 0 to {factors.shape[1] - 1}; pass (0,), say."
+            f"categorical={tuple(categorical)}: expected columns from 0 to {factors.shape[1] - 1}; pass for example "
+            f"categorical=(0,)."
         )
     check_whole_number("seed", seed, at_least=0)
     scores = np.zeros((codes.shape[1], factors.shape[1]))
@@ -128,10 +131,10 @@ def sap(codes: Any, factors: Any, *, categorical: Sequence[int] = (), seed: int 
 def dci(codes: Any, factors: Any, *, seed: int = 0) -> tuple[float, float, float]:
     """Disentanglement, completeness and informativeness, from forests that predict each factor from the whole code.
 
-    Disentanglement: 1 where each coordinate matters to one factor only, the mean over coordinates weighed by how much
-    they matter. Completeness: 1 where each factor is predicted from one coordinate only. Both are one less the entropy
-    of the forests' importances. Informativeness: the mean accuracy on a held-out half, which chance does not bring to
-    0. The forests have 10 trees that see all coordinates at every split, with at least 5 images in a leaf.
+    Disentanglement: 1 where each coordinate is used for one factor only, a mean over coordinates weighted by their
+    importance. Completeness: 1 where each factor is predicted from one coordinate only. Both are one minus the entropy
+    of the forests' importances. Informativeness: the mean accuracy on a held-out half, which is above 0 by chance. The
+    forests have 10 trees that see all coordinates at every split, with at least 5 images in a leaf.
     Raises :class:`~companion.errors.BadInput` as :func:`mig`.
     Source: Eastwood & Williams (2018). Taught in chapter 06.
     """
@@ -157,14 +160,14 @@ def _shared_factors(count: int, num_factors: int, rng: np.random.Generator) -> n
 
 
 def _sharing_a_value(steps: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` images, drawn with return, whose factor stands at the step of one that is drawn first."""
+    """``count`` images, drawn with replacement, whose factor has the step of an image that is drawn first."""
     return rng.choice(np.flatnonzero(steps == steps[rng.integers(len(steps))]), count)
 
 
 def _held_out_accuracy(
     classifier: Any, inputs: np.ndarray, classes: np.ndarray, seed: int | None = None
 ) -> float:
-    """Fit on one half, score on the other: the first and second as they come, or at random by ``seed``."""
+    """Fit on one half and score on the other: the first and second half in order, or split at random by ``seed``."""
     split = {"shuffle": False} if seed is None else {"random_state": seed}
     x, x_test, y, y_test = train_test_split(inputs, classes, test_size=0.5, **split)
     return float(classifier.fit(x, y).score(x_test, y_test))
@@ -183,13 +186,13 @@ def _r_squared(coordinate: np.ndarray, steps: np.ndarray, seed: int) -> float:
 
 
 def _gap(scores: np.ndarray) -> np.ndarray:
-    """Best less second best coordinate for each factor; a single coordinate has no rival."""
+    """The best score minus the second best for each factor; with a single coordinate the second is 0."""
     ordered = np.sort(np.concatenate([np.zeros((1, scores.shape[1])), scores]), axis=0)
     return ordered[-1] - ordered[-2]
 
 
 def _concentration(importances: np.ndarray) -> np.ndarray:
-    """One less the entropy of each row, in units of its greatest possible value; 0 for a row of zeros."""
+    """One minus the entropy of each row, divided by its largest possible value; 0 for a row of zeros."""
     if importances.shape[1] == 1:
         return np.ones(len(importances))
     shares = importances / np.maximum(importances.sum(axis=1, keepdims=True), 1e-12)
@@ -204,7 +207,7 @@ def _binned(coordinate: np.ndarray, bins: int) -> np.ndarray:
 
 
 def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Codes as float64 and the steps of factors as whole numbers from 0, one row an image in both."""
+    """Codes as float64 and the steps of factors as whole numbers from 0, one row per image in both."""
     codes = np.asarray(codes)
     codes = check_codes(codes, codes.shape[-1] if codes.ndim == 2 else 1).astype("float64")
     factors = np.asarray(factors)
@@ -217,7 +220,7 @@ def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
     for column, values in enumerate(steps.max(axis=0) + 1):
         if not 2 <= values <= len(codes) / 2:
             raise BadInput(
-                f"factor {column} has {values} different values in {len(codes)} images: expected at least 2, and two "
-                f"images a value on average; leave the factor out, or cut it into steps, say with np.digitize."
+                f"factor {column} has {values} different values in {len(codes)} images: expected at least 2 values, "
+                f"with two images per value on average; leave the factor out, or cut it into steps with np.digitize."
             )
     return codes, steps

@@ -1,7 +1,7 @@
-"""A judge of generated images: a classifier trained on real ones, asked which class it sees. Chapter 07.
+"""A judge of generated images: a classifier trained on real images. Chapter 07.
 
-What a model generates has no true label. The judge's accuracy on real images that it was not trained on says how far
-its word can be trusted, so the two figures belong side by side.
+Generated images have no true labels. How far the judge can be trusted is measured by its accuracy on real images that
+it was not trained on, so report the two figures together.
 """
 
 from typing import Any
@@ -19,11 +19,11 @@ HIDDEN = (512, 256)
 def train_judge(
     images: Any, labels: Any, *, epochs: int = 20, batch_size: int = 64, seed: int = 0, verbose: int = 0
 ) -> keras.Model:
-    """A classifier of real ``images`` (n, ...) in [0, 1] by their ``labels`` (n,), whole numbers from 0.
+    """A classifier of real ``images`` ``(n, ...)`` in [0, 1] by their ``labels`` ``(n,)``, whole numbers from 0.
 
-    Two dense layers with dropout, trained with Adam; its outputs are logits ``(batch, classes)``. ``seed`` fixes first
-    weights and dropout; the order of the images comes from Keras's global random state. Raises
-    :class:`~companion.errors.BadInput` for images and labels that do not fit. Taught in chapter 07.
+    Two dense layers with dropout, trained with Adam; its outputs are logits ``(batch, classes)``. ``seed`` fixes the
+    initial weights and the dropout; the order of the images comes from Keras's global random state.
+    Raises :class:`~companion.errors.BadInput` for images and labels that do not fit. Taught in chapter 07.
     """
     images = check_images(images, np.shape(images)[1:])
     labels = _check_labels(labels, len(images))
@@ -40,16 +40,16 @@ def train_judge(
 
 
 def named_classes(judge: keras.Model, images: Any) -> np.ndarray:
-    """The class that the judge sees in each of ``images``: whole numbers ``(n,)``."""
+    """The class to which the judge assigns each of ``images``: whole numbers ``(n,)``."""
     images = check_images(images, judge.input_shape[1:])
     return np.argmax(map_batches(judge, images), axis=-1)
 
 
 def agreement(judge: keras.Model, images: Any, labels: Any) -> float:
-    """The share of ``images`` in which the judge names their label, between 0 and 1.
+    """The share of ``images`` that the judge assigns to their label, between 0 and 1.
 
-    On real images this is its accuracy; on generated ones, the rate at which the class that was asked for came. Raises
-    :class:`~companion.errors.BadInput` for images and labels that do not fit. Taught in chapter 07.
+    On real images this is the judge's accuracy; on generated images, the share that shows the requested class.
+    Raises :class:`~companion.errors.BadInput` for images and labels that do not fit. Taught in chapter 07.
     """
     named = named_classes(judge, images)
     return float(np.mean(named == _check_labels(labels, len(named))))
@@ -63,7 +63,7 @@ def _check_labels(labels: Any, n: int) -> np.ndarray:
     array = np.asarray(labels)
     if array.shape != (n,) or array.dtype.kind not in "iu" or (array < 0).any():
         raise BadInput(
-            f"labels have shape {array.shape} and dtype {array.dtype}: expected ({n},) whole numbers from 0, one an "
+            f"labels have shape {array.shape} and dtype {array.dtype}: expected ({n},) whole numbers from 0, one per "
             f"image; pass np.ravel(labels) or number the classes."
         )
     return array

@@ -1,4 +1,4 @@
-"""What a trained model is worth: k-sample bounds on log p(x), active units, and the scores of a recorded run."""
+"""How good a trained model is: k-sample bounds on log p(x), active units, and the scores of a recorded run."""
 
 from typing import Any
 
@@ -20,12 +20,10 @@ def log_likelihood(
 ) -> np.ndarray:
     """The k-sample bound L_k on log p(x) of each image: shape ``(n,)``, in nats.
 
-    ``model`` needs ``log_weights(x, num_samples, seed)``; ``x`` are its images, for a model with a condition the tuple
-    (images, conditions). L_k never lies above log p(x) in
-    expectation and rises with ``k``; k = 1 is an estimate of the ELBO. At most ``decoded_at_once`` images are
-    decoded at
-    a time, so that peak memory depends neither on ``k`` nor on n. On grey pixels with a Bernoulli decoder the figure
-    bounds a cross-entropy, not a likelihood (chapter 04).
+    ``model`` needs ``log_weights(x, num_samples, seed)``; ``x`` are its images, or for a conditional model the tuple
+    (images, conditions). In expectation L_k is at most log p(x) and grows with ``k``; k = 1 is an estimate of the ELBO.
+    At most ``decoded_at_once`` images are decoded at a time, so that peak memory depends neither on ``k`` nor on n. On
+    grey pixels with a Bernoulli decoder the figure bounds a cross-entropy, not a likelihood (chapter 04).
 
     Raises :class:`~companion.errors.BadInput` for a ``k`` below 1 and for images that do not fit the model.
     Source: Burda et al. (2016). Taught in chapters 04 and 10.
@@ -41,8 +39,8 @@ def log_likelihood(
 
 
 def _bound(model: Any, images: Any, k: int, generator: Any, decoded_at_once: int) -> np.ndarray:
-    """L_k of a few images, from running sums of weights over chunks of draws."""
-    total = np.full(count(images), -np.inf)
+    """L_k of a few images, from running sums of weights over chunks of draws: shape ``(n,)``."""
+    total = np.full(count(images), -np.inf)  # log of the sum of weights so far
     chunk = decoded_at_once // count(images)
     for start in range(0, k, chunk):
         draws = min(chunk, k - start)
@@ -52,7 +50,7 @@ def _bound(model: Any, images: Any, k: int, generator: Any, decoded_at_once: int
 
 
 def _checked(model: Any, x: Any) -> Any:
-    """The images as the model takes them: an array, or a tuple with their conditions. A bare model checks by itself."""
+    """The images as the model takes them, an array or a tuple with their conditions; without ``checked`` unchanged."""
     if hasattr(model, "checked"):
         return model.checked(x)
     if np.ndim(x) == 0 or len(x) == 0:
@@ -65,7 +63,7 @@ def _checked(model: Any, x: Any) -> Any:
 def code_variances(model: Any, x: Any) -> np.ndarray:
     """The variance over images of each coordinate of the posterior mean: shape ``(latent_dim,)``.
 
-    Shape ``(0,)`` for a model whose codes have no mean, such as one with a codebook: its ``encode`` gives one array.
+    Shape ``(0,)`` for a model whose codes have no mean, such as a VQ-VAE, whose ``encode`` gives one array.
     Source: Burda et al. (2016), section 5.2. Taught in chapter 06.
     """
     codes = model.encode(x)
@@ -73,10 +71,10 @@ def code_variances(model: Any, x: Any) -> np.ndarray:
 
 
 def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
-    """How many latent coordinates carry information about ``x``: those whose posterior mean varies by over
-    ``threshold``.
+    """The number of active units: latent coordinates whose posterior mean has a variance above ``threshold``.
 
     Raises :class:`~companion.errors.BadInput` for a negative threshold. Source: Burda et al. (2016), section 5.2.
+    Taught in chapter 06.
     """
     return _count_active(code_variances(model, x), threshold)
 
@@ -84,8 +82,8 @@ def active_units(model: Any, x: Any, threshold: float = ACTIVE) -> int:
 def active_units_per_layer(model: Any, x: Any, threshold: float = ACTIVE) -> list[int]:
     """:func:`active_units` of each layer of codes of a hierarchical model, the layer next to the pixels first.
 
-    The posterior mean of a layer is taken where the layers that it is inferred from stand at their means. Raises
-    :class:`~companion.errors.BadInput` for a negative threshold. Taught in chapter 08.
+    The posterior mean of a layer is computed with the layers that it is inferred from at their means.
+    Raises :class:`~companion.errors.BadInput` for a negative threshold. Taught in chapter 08.
     """
     return [_count_active(np.var(z_mean, axis=0), threshold) for z_mean, _, _ in model.encode_layers(x)]
 
@@ -101,10 +99,10 @@ def _count_active(variances: np.ndarray, threshold: float) -> int:
 def score(model: Any, x: Any, *, k: int = 100, n_images: int | None = None, seed: int = 0) -> dict[str, Any]:
     """Test scores in nats per image: ``neg_elbo = reconstruction + kl`` over all of ``x`` and L_k over ``n_images``.
 
-    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed``
-    fixes the noise of both. The first ``n_images`` of ``x`` (all where
-    None) get the k-sample bound: as ``log_likelihood`` where it bounds one, as ``cross_entropy_bound`` where
-    grey pixels meet a Bernoulli decoder. Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
+    ``stderr`` is the standard error of the mean of ``neg_elbo`` over images, None for a single image. ``seed`` fixes
+    the noise of both. The k-sample bound is computed for the first ``n_images`` of ``x`` (None: all). It is called
+    ``log_likelihood``, or ``cross_entropy_bound`` for grey pixels with a Bernoulli decoder.
+    Raises :class:`~companion.errors.BadInput` as :func:`log_likelihood` does.
     """
     x = model.checked(x)
     n = count(x)

@@ -1,4 +1,4 @@
-"""How far apart points lie: the nearest image or code, and whether classes keep apart in latent space. Chapter 05."""
+"""Distances between points: to the nearest image or code, and between classes in latent space. Chapter 05."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from companion.errors import BadInput, check_codes, check_whole_number
 
-MOST_PAIRED = 3000  # a silhouette needs the distance of every pair
+MOST_PAIRED = 3000  # a silhouette needs the distances of all pairs
 
 
 def distance_to_nearest(points: Any, references: Any) -> np.ndarray:
     """Euclidean distance from each of ``points`` to the nearest of ``references``: shape ``(n,)``.
 
-    Both are arrays of rows, codes ``(n, latent_dim)`` or images of one shape, which are flattened. Tells how far a
-    decoded picture lies from any real one, and a code from any code in use. Raises
-    :class:`~companion.errors.BadInput` where a row of one has another size than a row of the other, or where either is
-    empty. Taught in chapter 01.
+    Both are arrays of codes ``(n, latent_dim)``, or of images of the same shape, which are flattened. For example the
+    distance of a decoded image to the nearest real one.
+    Raises :class:`~companion.errors.BadInput` where their rows differ in shape, or where either is empty. Taught in
+    chapter 01.
     """
     points, references = np.asarray(points, "float32"), np.asarray(references, "float32")
     if not len(points) or not len(references) or points.shape[1:] != references.shape[1:]:
         raise BadInput(
-            f"points have shape {points.shape} and references {references.shape}: expected rows of one shape and at "
-            f"least one row each; pass two arrays of codes or two arrays of images."
+            f"points have shape {points.shape} and references {references.shape}: expected rows of the same shape and "
+            f"at least one row each; pass two arrays of codes or two arrays of images."
         )
     search = NearestNeighbors(n_neighbors=1).fit(references.reshape(len(references), -1))
     return search.kneighbors(points.reshape(len(points), -1))[0][:, 0]
@@ -34,13 +34,13 @@ def class_separation(
 ) -> dict[str, float]:
     """How well classes keep apart in latent space: ``silhouette`` and ``knn_accuracy``.
 
-    ``codes`` ``(n, latent_dim)`` with ``labels`` ``(n,)`` are those of the images trained on, ``new_codes`` and
-    ``new_labels`` those of others. ``silhouette``, between -1 and 1, is the mean over ``codes`` (the first 3,000) of
-    how much nearer a code lies to its own class than to the next; it sets distances against each other, so the shape
-    of the whole cloud enters it. ``knn_accuracy``, between 0 and 1, is the share of ``new_codes`` whose class most of
-    their ``neighbours`` nearest ``codes`` bear; only the order of distances enters it.
+    ``codes`` ``(n, latent_dim)`` with ``labels`` ``(n,)`` are those of the training images, ``new_codes`` and
+    ``new_labels`` those of other images. ``silhouette``, between -1 and 1, is the mean over ``codes`` (the first 3,000)
+    of (b - a) / max(a, b), where a is the mean distance of a code to its own class and b that to the nearest other
+    class. ``knn_accuracy``, between 0 and 1, is the share of ``new_codes`` whose label is that of the majority of their
+    ``neighbours`` nearest ``codes``; it depends on the order of distances only.
 
-    Raises :class:`~companion.errors.BadInput` for unequal counts, codes of other lengths, fewer than two classes or
+    Raises :class:`~companion.errors.BadInput` for unequal counts, codes of different lengths, fewer than two classes or
     more than half as many classes as codes, and fewer codes than ``neighbours``.
     Source: Rousseeuw (1987); Cover & Hart (1967). Taught in chapter 05.
     """
@@ -54,12 +54,13 @@ def class_separation(
     found = len(np.unique(labels[:MOST_PAIRED]))
     if not 2 <= found <= len(labels[:MOST_PAIRED]) / 2:
         raise BadInput(
-            f"labels tell {found} classes apart among {len(labels)} codes: expected at least 2, with 2 codes each or "
-            f"more; pass the labels of the classes."
+            f"labels have {found} different values for {len(labels)} codes: expected at least 2 classes, with 2 codes "
+            f"or more each on average; pass the labels of the classes."
         )
     if check_whole_number("neighbours", neighbours) > len(codes):
         raise BadInput(
-            f"neighbours={neighbours} among {len(codes)} codes: expected at most as many; pass neighbours=1."
+            f"neighbours={neighbours} with {len(codes)} codes: expected at most {len(codes)}; pass for example "
+            f"neighbours=1."
         )
     nearest = KNeighborsClassifier(neighbours).fit(codes, labels)
     return {

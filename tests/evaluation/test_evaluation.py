@@ -193,7 +193,7 @@ def test_distance_to_nearest_is_euclidean(shape):
 )
 def test_distance_to_nearest_needs_rows_of_one_shape(points, references):
     with pytest.raises(
-        BadInput, match="expected rows of one shape and at least one row each; pass two arrays"
+        BadInput, match="expected rows of the same shape and at least one row each; pass two arrays"
     ):
         distance_to_nearest(points, references)
 
@@ -256,10 +256,10 @@ CODES, LABELS = np.zeros((6, 2)), np.array([0, 0, 0, 1, 1, 1])
         ),
         (
             (CODES, LABELS * 0, CODES, LABELS),
-            "labels tell 1 classes apart among 6 codes: expected at least 2",
+            "labels have 1 different values for 6 codes: expected at least 2 classes",
         ),
-        ((CODES, np.arange(6), CODES, LABELS), "labels tell 6 classes apart among 6 codes"),
-        ((CODES, LABELS, CODES, LABELS), "neighbours=10 among 6 codes: expected at most as many; pass"),
+        ((CODES, np.arange(6), CODES, LABELS), "labels have 6 different values for 6 codes"),
+        ((CODES, LABELS, CODES, LABELS), "neighbours=10 with 6 codes: expected at most 6; pass"),
         ((CODES * np.nan, LABELS, CODES, LABELS), "hold NaN or infinity: expected finite numbers"),
     ],
     ids=["labels", "all of encode", "none", "two models", "one class", "a class a code", "neighbours", "NaN"],
