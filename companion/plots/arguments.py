@@ -1,6 +1,4 @@
-"""What the drawing functions take: images, codes, labels and things that decode, each checked before anything
-is drawn.
-"""
+"""The arguments of the drawing functions, each checked before anything is drawn: images, codes, labels, decoders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isqrt
@@ -14,16 +12,15 @@ from companion.errors import BadInput, check_codes, check_images
 def as_images(images: Any, what: str = "images") -> np.ndarray:
     """Return ``images`` as float32 ``(n, height, width, channels)`` in [0, 1] with 1 or 3 channels.
 
-    ``(n, height, width)`` is taken as grey. Raises :class:`~companion.errors.BadInput` for other ranks and
-    sizes.
+    ``(n, height, width)`` is taken as grey. Raises :class:`~companion.errors.BadInput` for other ranks and sizes.
     """
     array = np.asarray(images)
     if array.ndim == 3 and array.shape[-1] != 1:
         array = array[..., None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3):
         raise BadInput(
-            f"{what} have shape {array.shape}: expected (n, height, width), (n, height, width, 1) or (n, "
-            f"height, width, 3); {_advice_on_shape(array)}"
+            f"{what} have shape {array.shape}: expected (n, height, width), (n, height, width, 1) or "
+            f"(n, height, width, 3); {_advice_on_shape(array)}"
         )
     return check_images(array, array.shape[1:], what)
 
@@ -42,23 +39,21 @@ def decoder_of(model_or_decode: Any) -> Callable[[np.ndarray], Any]:
     decode = getattr(model_or_decode, "decode", model_or_decode)
     if isinstance(model_or_decode, (str, bytes)) or not callable(decode):
         raise BadInput(
-            f"a {type(model_or_decode).__name__} came where images are to be decoded: expected a model with "
-            "decode(codes) or a function from codes to images; pass model or model.decode."
+            f"got a {type(model_or_decode).__name__} to decode codes with: expected a model with decode(codes), or a "
+            "function from codes to images; pass model or model.decode."
         )
     return decode
 
 
 def latent_dim_of(model_or_decode: Any) -> int | None:
-    """Return the latent dimension that a model, or the model of a bound ``model.decode``, states; else
-    ``None``.
-    """
+    """Return the latent dimension of a model, or of the model of a bound ``model.decode``; else ``None``."""
     owner = getattr(model_or_decode, "__self__", model_or_decode)
     stated = getattr(owner, "latent_dim", None)
     return None if stated is None else int(stated)
 
 
 def decoded(model_or_decode: Any, codes: Any) -> np.ndarray:
-    """Decode ``codes`` of shape ``(n, latent_dim)`` in one call and check that each gave one image."""
+    """Decode ``codes`` ``(n, latent_dim)`` in one call and check that there is one image per code."""
     array = np.asarray(codes)
     latent_dim = latent_dim_of(model_or_decode)
     if latent_dim is None:
@@ -67,8 +62,8 @@ def decoded(model_or_decode: Any, codes: Any) -> np.ndarray:
     images = as_images(decoder_of(model_or_decode)(checked), "decoded images")
     if len(images) != len(checked):
         raise BadInput(
-            f"decode gave {len(images)} images for {len(checked)} codes: expected one image a code; pass a "
-            "decode that keeps the first axis."
+            f"decode gave {len(images)} images for {len(checked)} codes: expected one image per code; pass a decode "
+            "that keeps the first axis."
         )
     return images
 
@@ -77,31 +72,31 @@ def check_count(what: str, values: Any, expected: int, of_what: str) -> None:
     """Raise ``BadInput`` unless ``values`` has ``expected`` entries, one for each of ``of_what``."""
     if len(values) != expected:
         raise BadInput(
-            f"{len(values)} {what} for {expected} {of_what}: expected one each; pass equally many of both."
+            f"{len(values)} {what} for {expected} {of_what}: expected one each; pass the same number of both."
         )
 
 
 def as_plane(codes: Any, dims: Sequence[int] | None, what: str = "codes") -> np.ndarray:
-    """Return the two coordinates of ``codes`` that a scatter shows, shape ``(n, 2)``."""
+    """Return the two coordinates of ``codes`` that a scatter plot shows, shape ``(n, 2)``."""
     array = _stacked(codes, what)
     if array.ndim != 2:
         raise BadInput(
-            f"{what} have shape {array.shape}: expected (n, 2); a VAE's encode returns z_mean, z_log_var "
-            "and z, so pass its first part, z_mean."
+            f"{what} have shape {array.shape}: expected (n, 2); a VAE's encode returns z_mean, z_log_var and z: pass "
+            "the first, z_mean."
         )
     array = check_codes(array, array.shape[1])
     if dims is None:
         if array.shape[1] != 2:
             raise BadInput(
-                f"{what} have {array.shape[1]} coordinates: a scatter shows 2; project them first (for "
-                "example with PCA(2).fit_transform(codes) of scikit-learn) or name two with dims=(0, 1)."
+                f"{what} have {array.shape[1]} coordinates: expected 2; choose two with dims=(0, 1), or project them "
+                "first, for example with scikit-learn's PCA(2).fit_transform(codes)."
             )
         return array
     allowed = range(array.shape[1])
     if len(dims) != 2 or dims[0] == dims[1] or any(dim not in allowed for dim in dims):
         raise BadInput(
-            f"dims={tuple(dims)!r}: expected two different coordinates from 0 to {array.shape[1] - 1}; pass "
-            "dims=(0, 1)."
+            f"dims={tuple(dims)!r}: expected two different coordinates from 0 to {array.shape[1] - 1}; pass for "
+            "example dims=(0, 1)."
         )
     return array[:, list(dims)]
 
@@ -111,34 +106,32 @@ def _stacked(codes: Any, what: str) -> np.ndarray:
         return np.asarray(codes)
     except ValueError as error:
         raise BadInput(
-            f"{what} are arrays of unequal shapes: expected one array of shape (n, 2); pass one."
+            f"{what} are arrays of different shapes: expected one array of shape (n, 2); pass z_mean alone."
         ) from error
 
 
 def as_series(label: str, values: Any) -> np.ndarray:
-    """Return a line's ``values`` as float64 of rank 1; raise ``BadInput`` for none, another rank, NaN or
-    infinity.
-    """
+    """Return ``values`` as float64 of shape ``(n,)``; raise ``BadInput`` for none, another rank, NaN or infinity."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or array.ndim != 1 or len(array) == 0:
         raise BadInput(
-            f"{label!r} has shape {array.shape} and dtype {array.dtype}: expected at least one real number "
-            "in one row; pass a list of numbers."
+            f"{label!r} has shape {array.shape} and dtype {array.dtype}: expected one or more real numbers, (n,); "
+            "pass a list of numbers."
         )
     array = array.astype("float64")
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise BadInput(
-            f"{label!r} holds {bad} values that are NaN or infinite: expected finite numbers; cut them first."
+            f"{label!r} holds {bad} values that are NaN or infinite: expected finite numbers; remove them first."
         )
     return array
 
 
 def named(values: Any, what: str, at_most: int) -> dict[str, Any]:
-    """Return a mapping from names to things drawn; raise ``BadInput`` if it is none, empty or too long."""
+    """Return a mapping from names to what is drawn; raise ``BadInput`` if it is not one, is empty or is too long."""
     if not isinstance(values, Mapping) or not 1 <= len(values) <= at_most:
         came = f"{len(values)} {what}" if isinstance(values, Mapping) else f"a {type(values).__name__}"
         raise BadInput(
-            f"{came} came: expected 1 to {at_most} {what} by name; pass a dict such as {{'VAE': ...}}."
+            f"got {came}: expected 1 to {at_most} {what} by name; pass a dict such as {{'VAE': ...}}."
         )
     return {str(name): value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What points of latent space decode to: the plane as a grid, and walks along straight lines."""
+"""Images decoded from latent space: from a grid over the plane, and along straight lines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from companion.plots.words import counted, number, on_paper, point_name, spoken_
 
 
 def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None) -> BookFigure:
-    """Draw the latent plane as a grid of decoded images, each standing for an equal share of the prior.
+    """Draw the latent plane as a grid of decoded images, each for an equal share of the prior.
 
-    Cell i of ``n`` along an axis decodes the quantile ``Phi^-1((i + 0.5) / n)`` of N(0, 1), so that every
-    image stands for 1/n^2 of the prior's mass; equal steps from -1 to 1 would show only 47% of it. z1 grows
-    to the right, z2 upwards. ``model_or_decode`` is a model with ``decode``, or a function from codes ``(n*n,
-    2)`` to images in [0, 1].
+    Cell i of ``n`` along an axis decodes the quantile ``Phi^-1((i + 0.5) / n)`` of N(0, 1), so that each image
+    represents 1/n^2 of the prior's mass; equal steps from -1 to 1 would cover only 47% of it. z1 grows to the right,
+    z2 upwards. ``model_or_decode`` is a model with ``decode``, or a function from codes ``(n*n, 2)`` to images in
+    [0, 1].
 
     Raises :class:`~companion.errors.BadInput` for a model whose ``latent_dim`` is not 2 and for ``n`` outside
     2 to 30. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), appendix A. Taught in
@@ -27,13 +27,13 @@ def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None
     """
     if check_whole_number("n", n, at_least=2) > 30:
         raise BadInput(
-            f"n={n}: expected at most 30 images along an axis, or they are too small to see; pass n=15."
+            f"n={n}: expected at most 30 images along an axis, more are too small to see; pass n=15."
         )
     latent_dim = latent_dim_of(model_or_decode)
     if latent_dim not in (None, 2):
         raise BadInput(
-            f"latent_dim={latent_dim}: expected 2, for a grid shows a plane; build the model with "
-            "latent_dim=2, or draw latent_lines(model, ...)."
+            f"latent_dim={latent_dim}: expected 2, since the grid shows a plane; build the model with latent_dim=2, or "
+            "draw latent_lines(model, ...)."
         )
     quantiles = ndtri((np.arange(n) + 0.5) / n)
     z1, z2 = np.meshgrid(quantiles, quantiles[::-1])  # the first row of images is the top one: the largest z2
@@ -45,7 +45,7 @@ def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None
     ends = f"from {number(quantiles[0])} to {number(quantiles[-1])}"
     alt_text = (
         f"A grid of {n} by {n} decoded images at the quantiles of N(0, 1): z1 {ends} left to right, z2 "
-        f"{ends} bottom to top. Neighbours differ by {number(np.mean(steps))} a pixel on average."
+        f"{ends} bottom to top. Neighbours differ by {number(np.mean(steps))} per pixel on average."
     )
     with book_style():
         figure = BookFigure(6.0, 6.0 * height / width + (0.3 if title else 0), alt_text=alt_text)
@@ -69,13 +69,13 @@ def latent_lines(
 ) -> BookFigure:
     """Draw rows of images decoded at equal steps along straight lines through latent space.
 
-    ``lines`` are pairs of end points, each ``(latent_dim,)``; a number stands for that value in every
-    coordinate, so that ``[(-1, 1), (-3, 3), (-8, 8)]`` walks the diagonal at three ranges. Each row is
-    labelled with its two ends. ``columns`` images a row, ends included, 2 to 20. A bare function is taken to
-    decode two dimensions unless an end point says otherwise.
+    ``lines`` are pairs of end points, each ``(latent_dim,)``; a number stands for that value in every coordinate, so
+    that ``[(-1, 1), (-3, 3), (-8, 8)]`` shows the diagonal over three ranges. Each row is labelled with its two ends.
+    ``columns`` is the number of images per row, ends included, 2 to 20. A function is taken to decode two dimensions
+    unless an end point has more.
 
-    Raises :class:`~companion.errors.BadInput` for no lines or more than twelve, end points of another length
-    than the latent space and ``columns`` outside 2 to 20. Taught in chapter 05, latent space.
+    Raises :class:`~companion.errors.BadInput` for no lines or more than twelve, end points of another length than the
+    latent space and ``columns`` outside 2 to 20. Taught in chapter 05, latent space.
     """
     if check_whole_number("columns", columns, at_least=2) > MOST_COLUMNS:
         raise BadInput(
@@ -101,16 +101,16 @@ def _end_points(lines: Any, latent_dim: int | None) -> list[tuple[np.ndarray, np
     pairs = list(lines)
     if not 1 <= len(pairs) <= 12 or any(np.ndim(pair) == 0 or len(pair) != 2 for pair in pairs):
         raise BadInput(
-            f"lines={lines!r}: expected 1 to 12 pairs (start, end); pass for example lines=[(-1, 1), ((-3, "
-            "0), (3, 0))]."
+            f"lines={lines!r}: expected 1 to 12 pairs (start, end); pass for example "
+            "lines=[(-1, 1), ((-3, 0), (3, 0))]."
         )
     points = [np.asarray(point, dtype="float64") for pair in pairs for point in pair]
     size = latent_dim or next((point.size for point in points if point.ndim), 2)
     for point in points:
         if point.ndim > 1 or (point.ndim == 1 and point.size != size):
             raise BadInput(
-                f"an end point of shape {point.shape}: expected {size} coordinates or one number for all; "
-                f"pass {point_name(np.zeros(size))}."
+                f"an end point has shape {point.shape}: expected {size} coordinates, or one number for all of them; "
+                f"pass for example {point_name(np.zeros(size))}."
             )
     whole = [np.broadcast_to(point, (size,)) for point in points]
     return list(zip(whole[::2], whole[1::2], strict=True))

@@ -1,4 +1,4 @@
-"""What each coordinate of a code does to the picture: a row for each, all others held still."""
+"""Traversals: the effect of each coordinate of a code on the image, one row per coordinate, the others fixed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,16 +24,16 @@ def traversals(
     notes: Sequence[str] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw rows of decoded images, in each of which one coordinate of ``code`` walks from -reach to reach.
+    """Draw rows of decoded images; in each row one coordinate of ``code`` goes from -reach to reach.
 
-    ``code`` has shape ``(latent_dim,)``: the z_mean of an image, or zeros. ``dims`` names the coordinates to
-    walk, from 0, in the order of their rows; without it all of them. Within the usual ``reach`` of 2 lies 95
-    % of the prior. ``notes``, one a row, stand under the coordinate's name, such as its KL. ``columns`` is the
-    number of images in a row, 2 to 20.
+    ``code`` has shape ``(latent_dim,)``: the z_mean of an image, or zeros. ``dims`` names the coordinates to change,
+    from 0, in the order of the rows; by default all of them. The default ``reach`` of 2 covers 95 % of the prior.
+    ``notes``, one per row, are written below the name of the coordinate, such as its KL. ``columns`` is the number of
+    images in a row, 2 to 20.
 
-    Raises :class:`~companion.errors.BadInput` for a code that is not one row of numbers, more than 16 rows,
-    coordinates that are not there, a reach that is not above 0, unequal counts and ``columns`` outside 2 to
-    20. Taught in chapter 06, beta-VAE.
+    Raises :class:`~companion.errors.BadInput` for a code that is not one row of numbers, more than 16 rows, coordinates
+    that do not exist, a reach that is not above 0, unequal counts and ``columns`` outside 2 to 20. Taught in
+    chapter 06, beta-VAE.
     """
     start, rows = _checked(code, dims, reach)
     if check_whole_number("columns", columns, at_least=2) > MOST_COLUMNS:
@@ -52,7 +52,7 @@ def traversals(
         words = [f"{said}, {note}" for said, note in zip(words, notes, strict=True)]
         names = [f"{name}\n{note}" for name, note in zip(names, notes, strict=True)]
     alt_text = (
-        f"{counted(len(rows), 'row')} of {columns} decoded images; in each, one coordinate of the code walks from "
+        f"{counted(len(rows), 'row')} of {columns} decoded images; in each, one coordinate of the code goes from "
         f"{number(-reach)} to {number(reach)}. The mean change of a pixel from one image to the next: "
         f"{spoken_list(words)}."
     )
@@ -61,7 +61,7 @@ def traversals(
 
 
 def _checked(code: Any, dims: Sequence[int] | None, reach: float) -> tuple[np.ndarray, list[int]]:
-    """The code as float32 ``(latent_dim,)`` and the coordinates to walk."""
+    """The code as float32 ``(latent_dim,)`` and the coordinates to change."""
     array = np.asarray(code)
     if array.ndim != 1 or not array.size:
         raise BadInput(
