@@ -24,18 +24,18 @@ from companion.plots.words import counted, number
 
 CHANGED = LINE_COLOURS[1]
 _GAP = 0.14  # between neighbours, in widths of a map
-_PALEST = 0.45  # the darkest a cell's ground may be under its number
+_PALEST = 0.45  # the darkest background of a cell under its number
 
 
 def code_maps(maps: Mapping[str, Any], decoded: Any) -> BookFigure:
     """Draw up to four maps of codes by name, and below each the image that it decodes to.
 
     ``maps`` maps a name to whole numbers ``(height, width)``; ``decoded`` are their images, in the same order,
-    ``(n, height, width[, channels])`` in [0, 1]. The ground of a cell is as dark as the image is under it. Cells in
+    ``(n, height, width[, channels])`` in [0, 1]. The background of a cell shows how dark the image is there. Cells in
     which a map differs from the first one are framed, in the map and in the image.
 
-    Raises :class:`~companion.errors.BadInput` for maps that are not whole numbers of one shape and a count of images
-    other than that of maps. Taught in chapter 09, the VQ-VAE.
+    Raises :class:`~companion.errors.BadInput` for maps that are not whole numbers of the same shape, and for another
+    number of images than of maps. Taught in chapter 09, the VQ-VAE.
     """
     grids = {name: np.asarray(codes) for name, codes in named(maps, "maps of codes", 4).items()}
     first_name, first = next(iter(grids.items()))
@@ -43,7 +43,7 @@ def code_maps(maps: Mapping[str, Any], decoded: Any) -> BookFigure:
         if grid.dtype.kind not in "iu" or grid.ndim != 2 or grid.shape != first.shape:
             raise BadInput(
                 f"map {name!r} has shape {grid.shape} and dtype {grid.dtype}: expected whole numbers (height, width), "
-                f"the same in all; pass one row of model.encode(images)."
+                f"of the same shape in all maps; pass one row of model.encode(images)."
             )
     images = as_images(decoded, "decoded images")
     check_count("decoded images", images, len(grids), "maps")
@@ -77,7 +77,7 @@ def code_maps(maps: Mapping[str, Any], decoded: Any) -> BookFigure:
 
 
 def _draw_map(axes: Axes, grid: np.ndarray, image: np.ndarray, x: float, side: float) -> None:
-    """A cell for each code: its number on a ground as dark as the pixels under it, paled to stay legible."""
+    """A cell for each code: its number on a background as dark as the pixels there, but light enough to read it."""
     pixels = image.mean(axis=-1)
     for (row, column), code in np.ndenumerate(grid):
         under = np.array_split(np.array_split(pixels, grid.shape[0])[row], grid.shape[1], axis=1)[column]

@@ -1,4 +1,4 @@
-"""What a conditional model makes of several codes under several conditions."""
+"""Images that a conditional model decodes from several codes under several conditions."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -23,21 +23,21 @@ def condition_grid(
     label_names: Sequence[Any] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw a grid of decoded images: one code a row, one label or condition a column.
+    """Draw a grid of decoded images: one code per row, one label or condition per column.
 
     ``model_or_decode`` is a model with ``decode(codes, labels)``, or such a function, which is called once. ``codes``
-    has shape ``(rows, latent_dim)``, at most 12; ``labels`` holds up to 20 whole numbers, or condition vectors
-    ``(columns, ...)``. ``label_names``, or else whole numbers themselves, stand above the columns. The alt text says by
-    how much a pixel differs between two columns of a row, and between two rows of a column.
+    has shape ``(rows, latent_dim)``, at most 12 rows; ``labels`` holds up to 20 whole numbers, or condition vectors
+    ``(columns, ...)``. Above the columns stand ``label_names``, or the labels if they are whole numbers. The alt text
+    says how much a pixel differs between two columns of a row, and between two rows of a column.
 
     Raises :class:`~companion.errors.BadInput` for something that does not decode, for codes and labels of a wrong shape
-    or number, and for as many images as it did not ask for. Taught in chapter 07, conditional VAE.
+    or number, and where another number of images comes back. Taught in chapter 07, conditional VAE.
     """
     decode = getattr(model_or_decode, "decode", model_or_decode)
     if not callable(decode):
         raise BadInput(
-            f"a {type(model_or_decode).__name__} came: expected a model with decode(codes, labels), or such a "
-            f"function; pass model or model.decode."
+            f"got a {type(model_or_decode).__name__}: expected a model with decode(codes, labels), or such a function; "
+            f"pass model or model.decode."
         )
     points, conditions = _checked_codes(codes), _checked_conditions(labels)
     names = list(conditions) if label_names is None and conditions.ndim == 1 else label_names
@@ -48,16 +48,14 @@ def condition_grid(
     images = as_images(decode(np.repeat(points, columns, axis=0), every_label), "decoded images")
     check_count("decoded images", images, rows * columns, "pairs of a code and a label")
     grid = images.reshape(rows, columns, -1)
-    alt_text = (
-        f"{counted(rows, 'row')} of {counted(columns, 'decoded image')}, one code a row and one condition a "
-    )
+    alt_text = f"{counted(rows, 'row')} of {counted(columns, 'decoded image')}, one code per row and one condition per "
     alt_text += f"column. {_differences(grid)}" if rows * columns > 1 else "column."
     left = [on_paper(point_name(point)) for point in points]
     return image_grid(images, columns, alt_text, left=left, above=names, title=title)
 
 
 def _differences(grid: np.ndarray) -> str:
-    """How far the images of a row, and those of a column, are from each other: means over all pairs."""
+    """How much the images of a row, and those of a column, differ from each other: means over all pairs."""
     said = []
     for words, axis in (("columns of a row", 1), ("rows of a column", 0)):
         pairs = list(combinations(range(grid.shape[axis]), 2))
@@ -80,7 +78,7 @@ def _checked_conditions(labels: Any) -> np.ndarray:
     conditions = np.asarray(labels)
     if conditions.ndim == 0 or not 1 <= len(conditions) <= MOST_COLUMNS:
         raise BadInput(
-            f"labels have shape {conditions.shape}: expected 1 to {MOST_COLUMNS} of them, one a column; pass range(10) "
-            f"or the like."
+            f"labels have shape {conditions.shape}: expected 1 to {MOST_COLUMNS} of them, one per column; pass for "
+            f"example range(10)."
         )
     return conditions

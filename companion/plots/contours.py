@@ -1,4 +1,4 @@
-"""Pictures of densities over a plane, a panel each: where a posterior lies, and what stands in for it."""
+"""Contour plots of densities over a plane, one per panel, such as an exact posterior and its approximations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from companion.plots.arguments import as_series, named
 from companion.plots.figure import LINE_COLOURS, PAGE_WIDTH, BookFigure, book_style, set_title, trim_height
 from companion.plots.words import number, point_name
 
-# A contour encloses so much of the density, from the inside outwards.
+# The share of the density that each contour encloses, the innermost first.
 SHARES = (0.25, 0.5, 0.75, 0.95)
 
 
@@ -57,13 +57,13 @@ def _checked_density(name: str, density: Any, shape: tuple[int, int]) -> np.ndar
     array = np.asarray(density, "float64")
     if array.shape != shape:
         raise BadInput(
-            f"density {name!r} has shape {array.shape}: expected {shape}, a row for each y and a column for each x; "
-            f"reshape or transpose it."
+            f"density {name!r} has shape {array.shape}: expected {shape}, one row per y and one column per x; reshape "
+            f"or transpose it."
         )
     if not np.isfinite(array).all() or array.min() < 0 or array.max() <= 0:
         raise BadInput(
-            f"density {name!r} holds values from {array.min():g} to {array.max():g}: expected finite numbers of at "
-            f"least 0, some above; pass np.exp of a log density."
+            f"density {name!r} holds values from {array.min():g} to {array.max():g}: expected finite numbers >= 0, not "
+            f"all of them 0; pass np.exp of a log density."
         )
     return array / array.sum()
 

@@ -1,4 +1,4 @@
-"""Learning curves: how the terms of a loss fell from epoch to epoch."""
+"""Learning curves: the terms of a loss by epoch."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -23,8 +23,8 @@ from companion.plots.figure import (
 from companion.plots.lines import grid_lines
 from companion.plots.words import counted, name_at_the_end, number
 
-#: What the models' histories call their terms, and what a page calls them. All are nats per image.
 DASH_OF = {"validation": "-", "training": LINE_DASHES[1]}
+#: The terms of a model's history and how a page calls them. All are in nats per image.
 TERM_NAMES = {
     "neg_elbo": "\u2212ELBO",
     "loss": "loss",
@@ -40,15 +40,14 @@ def learning_curves(
     title: str | None = None,
     ylabel: str = "nats per image",
 ) -> BookFigure:
-    """Draw how the terms of a loss fell from epoch to epoch, in nats per image, a panel for each term.
+    """Draw the terms of a loss by epoch, in nats per image, one panel per term.
 
-    ``histories`` is what ``model.fit`` returns, its ``history`` dictionary, or a mapping from up to four
-    names to either. Training is dashed, validation (``val_...``) solid. ``metrics`` names the terms to draw;
-    without it they are ``neg_elbo``, ``reconstruction_loss`` and ``kl_loss``, or ``loss`` where a model has
-    no ``neg_elbo``.
+    ``histories`` is what ``model.fit`` returns, its ``history`` dictionary, or a mapping from up to four names to
+    either. Training is dashed, validation (``val_...``) solid. ``metrics`` names the terms to draw; by default they are
+    ``neg_elbo``, ``reconstruction_loss`` and ``kl_loss``, or ``loss`` where a model has no ``neg_elbo``.
 
-    Raises :class:`~companion.errors.BadInput` for an empty history, an unknown metric and NaN or infinity in
-    a curve. Taught in chapter 04, objectives.
+    Raises :class:`~companion.errors.BadInput` for an empty history, an unknown metric and NaN or infinity in a curve.
+    Taught in chapter 04, objectives.
     """
     runs = _named_histories(histories)
     shown = list(metrics) if metrics is not None else _usual_metrics(runs)
@@ -75,7 +74,7 @@ def learning_curves(
             axes.set_ylabel(ylabel)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE, color=INK)
-        if several:  # the lines then bear the runs' names, and the dashes are explained once
+        if several:  # then the lines have the names of the runs, and a legend explains the dashes once
             drawn = [line[-1] for lines in curves.values() for line in lines]
             kinds = {part: dash for part, dash in DASH_OF.items() if dash in drawn}
             dashes = [Line2D([], [], color=MUTED, linestyle=dash) for dash in kinds.values()]
@@ -102,7 +101,7 @@ def _named_histories(histories: Any) -> dict[str, dict[str, Any]]:
     for name, run in runs.items():
         if not isinstance(run, Mapping) or not run:
             raise BadInput(
-                f"history {name!r} is {run!r}: expected lists of numbers by metric, at least one; pass what "
+                f"history {name!r} is {run!r}: expected a dict with a list of numbers per metric; pass what "
                 "model.fit(...) returned."
             )
     return runs
@@ -128,7 +127,7 @@ def _curves_of(metric: str, runs: dict[str, dict[str, Any]]) -> list[Line]:
     if not lines:
         known = sorted({key.removeprefix("val_") for run in runs.values() for key in run})
         raise BadInput(
-            f"metric {metric!r} is in no history: expected one of {', '.join(known)}; pass metrics=[...]."
+            f"metric {metric!r} is in no history: expected one of {', '.join(known)}; pass metrics=[{known[0]!r}]."
         )
     return lines
 

@@ -28,7 +28,7 @@ TINTS = {
     "decoder": "#fbe6d8",
     "code": "#dff2eb",
 }  # pale forms of the first three line colours
-_LONGEST_SIZE = 9  # letters that the shortest bar has room for
+_LONGEST_SIZE = 9  # letters that fit into the shortest bar
 EDGES = dict(zip(("encoder", "decoder", "code"), LINE_COLOURS, strict=False))
 
 
@@ -41,24 +41,24 @@ def model_diagram(
 ) -> BookFigure:
     """Draw how an image passes through an ``"autoencoder"`` or a ``"vae"``.
 
-    ``sizes`` are the image, up to four hidden layers of the encoder, and the code; the decoder mirrors them.
-    ``image`` and ``reconstruction``, each ``(height, width)`` or ``(height, width, channels)`` in [0, 1],
-    stand at the two ends if given.
+    ``sizes`` are those of the image, of up to four hidden layers of the encoder, and of the code; the decoder mirrors
+    them. ``image`` and ``reconstruction``, each ``(height, width)`` or ``(height, width, channels)`` in [0, 1], are
+    drawn at the two ends if given.
 
-    Raises :class:`~companion.errors.BadInput` for an unknown kind, other counts of sizes and images of a
-    wrong shape. Source of the VAE's: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), section
-    2.4. Taught in chapter 01, autoencoder, and 03, reparameterization.
+    Raises :class:`~companion.errors.BadInput` for an unknown kind, another number of sizes and images of a wrong shape.
+    Source of the VAE: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), section 2.4. Taught in chapters 01,
+    autoencoder, and 03, reparameterization.
     """
     check_choice("kind", kind, ("autoencoder", "vae"))
     if isinstance(sizes, str) or not 3 <= len(sizes) <= 6:
         raise BadInput(
-            f"sizes={sizes!r}: expected the image, 1 to 4 hidden layers and the code; pass ('28x28x1', "
-            "'512', '256', '2')."
+            f"sizes={sizes!r}: expected the image, 1 to 4 hidden layers and the code; pass for example "
+            "('28x28x1', '512', '256', '2')."
         )
     size_of_image, *hidden, size_of_code = [str(size).replace("x", "\u00d7") for size in sizes]
     if any(len(size) > _LONGEST_SIZE for size in (size_of_image, *hidden, size_of_code)):
         raise BadInput(
-            f"sizes={sizes!r}: expected at most {_LONGEST_SIZE} letters each; shorten, as in '16x16x32'."
+            f"sizes={sizes!r}: expected at most {_LONGEST_SIZE} letters each; shorten them, as in '16x16x32'."
         )
     pictures = [
         None if given is None else as_images([given], "image")[0] for given in (image, reconstruction)
@@ -107,7 +107,7 @@ def _picture(axes: Axes, x: float, picture: np.ndarray | None, words: str) -> No
 
 
 def _network(axes: Axes, x: float, name: str, layers: list[str], narrowing: bool) -> None:
-    """A trapezoid that narrows towards the code, a bar for each layer inside, its size written along it."""
+    """A trapezoid that narrows towards the code, with a bar and its size inside for each layer."""
     width, outer, inner = 15.0, 8.5, 4.5
     left, right = (outer, inner) if narrowing else (inner, outer)
     corners = [(x, 13 - left), (x + width, 13 - right), (x + width, 13 + right), (x, 13 + left)]

@@ -1,8 +1,7 @@
-"""The book's one look: its figure, its colours and its type sizes.
+"""The common look of the book's figures: figure class, colours and type sizes.
 
-Every picture of the book is a :class:`BookFigure`. It is made without pyplot, so no global list of figures
-knows it and a notebook shows it once, where the cell returns it; and it carries the sentence that a reader
-who cannot see it needs.
+Every picture of the book is a :class:`BookFigure`. It is made without pyplot, so it is in no global list of figures and
+a notebook shows it once, where the cell returns it; and it has an alt text for readers who cannot see it.
 """
 
 from base64 import b64encode
@@ -25,7 +24,7 @@ from companion.errors import BadInput
 PAGE_WIDTH = 7.5
 DPI = 120
 
-#: Type sizes in points. A page may shrink 900 pixels to 700, so the smallest type stays well above 8.
+#: Type sizes in points. A page may shrink 900 pixels to 700, so the smallest type is well above 8.
 SMALL, BASE, TITLE = 9.0, 10.0, 11.0
 
 CARD = "#ffffff"  # the figure's own background: opaque, so that dark ink stays legible on a dark page
@@ -33,7 +32,7 @@ INK = "#1a1a1a"
 MUTED = "#595959"  # 7:1 against the card
 HAIRLINE = "#d4d4d4"
 
-#: Lines, at most seven: Okabe and Ito, "Color Universal Design" (2008), less the yellow that white swallows.
+#: Lines, at most seven: Okabe and Ito, "Color Universal Design" (2008), without yellow, which is faint on white.
 LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
 LINE_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
@@ -55,7 +54,7 @@ CLASS_COLOURS = (
 #: Grey images are ink on paper: 0 is white, 1 is black, never stretched to what an image holds.
 GREY: dict[str, Any] = {"cmap": "gray_r", "vmin": 0.0, "vmax": 1.0}
 
-#: Words over points: a white rim keeps them legible.
+#: Words over points: a white outline keeps them legible.
 HALO = [withStroke(linewidth=3, foreground=CARD)]
 
 STYLE: dict[str, Any] = {
@@ -98,8 +97,7 @@ def book_style() -> AbstractContextManager[None]:
 class _WholeFigureCanvas(FigureCanvasAgg):
     """A canvas that always prints the whole figure.
 
-    A notebook's inline backend asks for ``bbox_inches="tight"``, which would make every picture another size
-    than the one it was designed for.
+    A notebook's inline backend asks for ``bbox_inches="tight"``, which would change the size of every picture.
     """
 
     def print_figure(self, filename: Any, *args: Any, bbox_inches: Any = None, **options: Any) -> Any:
@@ -108,26 +106,24 @@ class _WholeFigureCanvas(FigureCanvasAgg):
 
 
 class BookFigure(Figure):
-    """A Matplotlib figure of at most 900 pixels' width that knows in words what it shows.
+    """A Matplotlib figure, at most 900 pixels wide, with an alt text.
 
-    ``width`` and ``height`` are inches, at 120 dots each; ``alt_text`` is a sentence that says what is to be
-    seen. As the last line of a notebook cell the figure shows itself, once, with ``alt_text`` as its
-    plain-text form.
+    ``width`` and ``height`` are in inches of 120 pixels; ``alt_text`` is a sentence that says what the figure shows. As
+    the last line of a notebook cell the figure is shown, with ``alt_text`` as its plain-text form.
 
-    Raises :class:`~companion.errors.BadInput` for a width above 7.5 inches, a size that is not positive, and
-    an empty ``alt_text``. Taught in chapter 05, latent space.
+    Raises :class:`~companion.errors.BadInput` for a width above 7.5 inches, a size that is not positive, and an empty
+    ``alt_text``. Taught in chapter 05, latent space.
     """
 
     def __init__(self, width: float = PAGE_WIDTH, height: float = 4.0, *, alt_text: str) -> None:
         if not 0 < width <= PAGE_WIDTH or not height > 0:
             raise BadInput(
-                f"a figure of {width:g} by {height:g} inches: expected a positive size at most "
-                f"{PAGE_WIDTH:g} inches ({PAGE_WIDTH * DPI:.0f} pixels) wide; pass width={PAGE_WIDTH:g} or "
-                "less."
+                f"a figure of {width:g} by {height:g} inches: expected a positive size, at most {PAGE_WIDTH:g} inches "
+                f"({PAGE_WIDTH * DPI:.0f} pixels) wide; pass width={PAGE_WIDTH:g} or less."
             )
         if not isinstance(alt_text, str) or not alt_text.strip():
             raise BadInput(
-                f"alt_text={alt_text!r}: expected a sentence that says what the figure shows; pass one."
+                f"alt_text={alt_text!r}: expected a sentence that says what the figure shows; pass alt_text='...'."
             )
         with book_style():
             layout = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.08)
@@ -136,7 +132,7 @@ class BookFigure(Figure):
         self.alt_text = " ".join(alt_text.split())
 
     def image_bytes(self, kind: str = "png") -> bytes:
-        """Return the figure as the bytes of a ``"png"`` or ``"svg"`` file, alt text among its metadata."""
+        """Return the figure as the bytes of a ``"png"`` or ``"svg"`` file, with the alt text in its metadata."""
         metadata: dict[str, Any] = {"Title": "A figure", "Description": self.alt_text}
         metadata |= {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         buffer = BytesIO()
@@ -146,32 +142,31 @@ class BookFigure(Figure):
     def save(self, path: str | Path) -> Path:
         """Write the figure to ``path``, a name ending in ``.png`` or ``.svg``, and return the path.
 
-        Raises :class:`~companion.errors.BadInput` for another ending and for a place that cannot be written
-        to.
+        Raises :class:`~companion.errors.BadInput` for another ending and for a path that cannot be written.
         """
         target = Path(path)
         kind = target.suffix.lower().removeprefix(".")
         if kind not in ("png", "svg"):
             raise BadInput(
-                f"path={str(target)!r}: expected a file name ending in .png or .svg; pass one of these."
+                f"path={str(target)!r}: expected a file name ending in .png or .svg; pass for example 'figure.png'."
             )
         content = self.image_bytes(kind)
         try:
             target.write_bytes(content)
         except OSError as error:
             raise BadInput(
-                f"path={str(target)!r} cannot be written ({error.strerror}): expected a name in an existing "
-                "folder that you may write to; make the folder or pass another path."
+                f"path={str(target)!r} cannot be written ({error.strerror}): expected a name in an existing folder "
+                "that you may write to; make the folder or pass another path."
             ) from error
         return target
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook stores: the picture (base64, which every IPython takes) and its alt text."""
+        """What a notebook stores: the picture in base64, which every version of IPython takes, and its alt text."""
         return {"image/png": b64encode(self.image_bytes()).decode("ascii"), "text/plain": self.alt_text}
 
 
 def trim_height(figure: BookFigure) -> None:
-    """Make ``figure`` as high as what it shows, for images keep their shape and leave a white band."""
+    """Make ``figure`` as high as what it shows: images keep their shape and would leave a white band."""
     figure.draw_without_rendering()
     shown = figure.get_tightbbox()
     figure.set_figheight(shown.height + 0.16)

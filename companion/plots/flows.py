@@ -1,4 +1,4 @@
-"""Diagrams of models that are more than one encoder and one decoder: boxes, and arrows between them."""
+"""Diagrams of models with more parts than one encoder and one decoder: boxes, and arrows between them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +15,15 @@ Place = tuple[float, float]
 def flow_diagram(
     boxes: Mapping[str, tuple[Any, ...]], arrows: Sequence[tuple[str, ...]], *, alt: str, rows: float = 3.0
 ) -> BookFigure:
-    """Draw boxes on a grid and the arrows between them: what flows through a model.
+    """Draw boxes on a grid and the arrows between them, to show the flow through a model.
 
-    ``boxes`` maps a box's words, on one line or several, to ``(column, row, kind)`` or ``(column, row, kind, width)``:
-    its middle, in columns 0 to 10 from the left and rows from 0 at the top to ``rows`` at the bottom, and its width in
-    columns (1.4). ``kind`` colours it: ``encoder``, ``decoder``, ``code``, ``data``, or ``note`` for words without a
-    box. ``arrows`` are pairs ``(from, to)`` of those words, or triples ending in ``"dashed"``. ``alt`` says in full
-    what the diagram shows, since arrows cannot be put into words by themselves.
+    ``boxes`` maps the words in a box, on one line or several, to ``(column, row, kind)`` or ``(column, row, kind,
+    width)``: its middle, in columns 0 to 10 from the left and rows from 0 at the top to ``rows`` at the bottom, and its
+    width in columns (default 1.4). ``kind`` sets the colour: ``encoder``, ``decoder``, ``code``, ``data``, or ``note``
+    for words without a box. ``arrows`` are pairs ``(from, to)`` of those words, or triples ending in ``"dashed"``.
+    ``alt`` describes the whole diagram.
 
-    Raises :class:`~companion.errors.BadInput` for an unknown kind and for an arrow between boxes that are not there.
+    Raises :class:`~companion.errors.BadInput` for an unknown kind and for an arrow between boxes that do not exist.
     Taught in chapters 07 to 10.
     """
     placed = {words: _checked_box(words, given) for words, given in named(boxes, "boxes", 24).items()}
@@ -58,7 +58,8 @@ def _checked_box(words: str, given: Any) -> tuple[float, float, str, float, floa
     """Middle, kind and size of a box, in tenths of an inch."""
     if not isinstance(given, (tuple, list)) or len(given) not in (3, 4):
         raise BadInput(
-            f"box {words!r} is {given!r}: expected (column, row, kind) or also a width; pass such a tuple."
+            f"box {words!r} is {given!r}: expected (column, row, kind) or (column, row, kind, width); pass for example "
+            f"(0, 1, 'code')."
         )
     column, row, kind, *width = given
     check_choice("kind", kind, KINDS)

@@ -1,4 +1,4 @@
-"""Pictures made of images: originals above reconstructions, samples, decoded points."""
+"""Grids of images: originals above reconstructions, samples, decoded points."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -26,7 +26,7 @@ from companion.plots.figure import (
 from companion.plots.words import counted, number, on_paper, spoken_list
 
 MOST_COLUMNS = 20  # more would make a 28-pixel image smaller than its own pixels
-_GAP = 0.08  # between images, as a part of an image's width
+_GAP = 0.08  # between images, relative to the width of an image
 _INCHES_A_LETTER = 0.09  # of BASE type, on the wide side
 
 
@@ -37,16 +37,15 @@ def originals_and_reconstructions(
     *,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw images in one row and what a model made of each in the row below.
+    """Draw images in one row and their reconstructions in the row below.
 
-    ``images`` has shape ``(n, height, width)`` or ``(n, height, width, channels)``, n at most 20, values in
-    [0, 1]; ``reconstructions`` has the same shape, or is a mapping such as ``{"autoencoder": ..., "VAE":
-    ...}`` of up to six such arrays, a row each. ``labels`` (n,) stand above the columns. Under a row's name,
-    and in the alt text, stands its mean absolute pixel difference from the originals, in grey levels of [0,
-    1].
+    ``images`` has shape ``(n, height, width)`` or ``(n, height, width, channels)``, n at most 20, values in [0, 1];
+    ``reconstructions`` has the same shape, or is a mapping such as ``{"autoencoder": ..., "VAE": ...}`` of up to six
+    such arrays, one per row. ``labels`` ``(n,)`` are written above the columns. Below the name of a row, and in the alt
+    text, stands its mean absolute pixel difference from the originals, on the scale of [0, 1].
 
-    Raises :class:`~companion.errors.BadInput` for wrong ranks, unequal shapes, values outside [0, 1], no
-    images or more than 20. Taught in chapter 01, autoencoder.
+    Raises :class:`~companion.errors.BadInput` for wrong ranks, unequal shapes, values outside [0, 1], no images or more
+    than 20. Taught in chapter 01, autoencoder.
     """
     originals = as_images(images)
     _check_columns(len(originals))
@@ -59,8 +58,8 @@ def originals_and_reconstructions(
     for name, row in shown.items():
         if row.shape != originals.shape:
             raise BadInput(
-                f"{name!r} has shape {row.shape} for images of shape {originals.shape}: expected the same; "
-                "pass model.reconstruct(images) of these very images."
+                f"{name!r} has shape {row.shape} for images of shape {originals.shape}: expected the same; pass "
+                "model.reconstruct(images) of the same images."
             )
     errors = {name: float(np.abs(row - originals).mean()) for name, row in shown.items()}
     said = [f"{name}: mean absolute pixel difference {number(error)}" for name, error in errors.items()]
@@ -80,15 +79,14 @@ def samples(
     labels: Sequence[Any] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw images in rows: those that a model makes from draws of its prior, or those of an array.
+    """Draw images in rows: ``n`` samples of a model, or the images of an array.
 
-    ``model_or_images`` is a model, whose ``sample(n)`` is called, so that the picture cannot hold
-    reconstructions by mistake; or images at hand, all of which are drawn (shape ``(m, height, width[,
-    channels])`` in [0, 1]). ``columns`` is the number of images in a row, at most 20; ``labels`` stand under
-    the images.
+    ``model_or_images`` is a model, whose ``sample(n)`` is called, or an array of images ``(m, height, width[,
+    channels])`` in [0, 1], all of which are drawn. ``columns`` is the number of images in a row, at most 20; ``labels``
+    are written below the images.
 
-    Raises :class:`~companion.errors.BadInput` for wrong ranks or values, a count of labels other than that of
-    images and ``n`` or ``columns`` below 1. Taught in chapter 05, latent space.
+    Raises :class:`~companion.errors.BadInput` for wrong ranks or values, another number of labels than of images, and
+    ``n`` or ``columns`` below 1. Taught in chapter 05, latent space.
     """
     check_whole_number("n", n)
     draw = getattr(model_or_images, "sample", None)
@@ -114,11 +112,11 @@ def decoded_points(
 ) -> BookFigure:
     """Draw the images that points of latent space decode to.
 
-    ``codes`` has shape ``(n, latent_dim)``; ``captions`` (n,), numbers, stand under the images, and
+    ``codes`` has shape ``(n, latent_dim)``; ``captions`` ``(n,)``, numbers, are written below the images, and
     ``caption_name`` says in the alt text what they are.
 
-    Raises :class:`~companion.errors.BadInput` for codes of a wrong shape, a decoder that does not give an
-    image a code and unequal counts. Taught in chapter 01, autoencoder.
+    Raises :class:`~companion.errors.BadInput` for codes of a wrong shape, a decoder that does not give one image per
+    code and unequal counts. Taught in chapter 01, autoencoder.
     """
     pictures = decoded(model_or_decode, codes)
     columns = min(_check_columns(columns), len(pictures))
@@ -150,9 +148,7 @@ def image_grid(
     below: Sequence[Any] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw checked images row by row with words ``left`` and ``right`` of rows, ``above`` columns, ``below``
-    images.
-    """
+    """Draw checked images row by row, with words to the ``left`` and ``right``, ``above`` columns, ``below`` images."""
     rows = ceil(len(images) / columns)
     if above is not None:
         check_count("labels", above, columns, "images")
@@ -192,14 +188,14 @@ def image_grid(
 
 
 class _Slant(NamedTuple):
-    """How words above or below images are turned, and the height they take in units of an image's width."""
+    """How words above or below images are rotated, and the height they take, in widths of an image."""
 
     look: dict[str, Any]
     room: float
 
 
 def _slant(words: Sequence[Any] | None, tile: float, angle: float) -> _Slant:
-    """Words stand level where the widest fits an image of ``tile`` inches; else all lean by ``angle``."""
+    """Words are horizontal if the longest fits an image of ``tile`` inches; else all are rotated by ``angle``."""
     if words is None:
         return _Slant({}, 0.0)
     length = _INCHES_A_LETTER * _longest([str(word) for word in words])
@@ -209,7 +205,7 @@ def _slant(words: Sequence[Any] | None, tile: float, angle: float) -> _Slant:
 
 
 def draw_image(axes: Axes, image: np.ndarray, x: float, y: float, height: float, width: float = 1.0) -> None:
-    """Draw one image with its top left corner at ``(x, y)`` of axes whose y points down, thinly framed."""
+    """Draw one image in a thin frame, its top left corner at ``(x, y)`` of axes whose y points down."""
     pixels = image[..., 0] if image.shape[-1] == 1 else image
     axes.imshow(pixels, extent=(x, x + width, y + height, y), **GREY)
     axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=HAIRLINE, linewidth=0.6))
@@ -218,7 +214,7 @@ def draw_image(axes: Axes, image: np.ndarray, x: float, y: float, height: float,
 def _check_columns(columns: Any) -> int:
     if check_whole_number("columns", columns) > MOST_COLUMNS:
         raise BadInput(
-            f"{columns} images in a row: expected at most {MOST_COLUMNS}; pass fewer, such as images[:10]."
+            f"{columns} images in a row: expected at most {MOST_COLUMNS}; pass fewer, for example images[:10]."
         )
     return int(columns)
 

@@ -1,4 +1,4 @@
-"""Pictures made of numbers: lines, bars and histograms, their names written beside what they name."""
+"""Line plots, bar charts and histograms, with names written next to what they name."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -37,11 +37,11 @@ def line_plot(
     """Draw up to seven lines by name: densities, gradients, a bound against the number of samples.
 
     A line is ``(x, y)`` or ``(x, y, spread)``, each ``(n,)``; a spread is drawn as a band from y - spread to
-    y + spread. ``hlines`` maps names to levels, drawn dotted across. ``alt`` says what the figure is about;
-    where the lines run is added to it. Scales are ``"linear"``, ``"log"`` or ``"symlog"``.
+    y + spread. ``hlines`` maps names to levels, drawn as dotted lines. ``alt`` says what the figure is about; the ends
+    and extremes of the lines are added to it. Scales are ``"linear"``, ``"log"`` or ``"symlog"``.
 
-    Raises :class:`~companion.errors.BadInput` for unequal lengths, NaN, infinity, nothing to draw and an
-    unknown scale. Taught in chapter 04, objectives.
+    Raises :class:`~companion.errors.BadInput` for unequal lengths, NaN, infinity, nothing to draw and an unknown scale.
+    Taught in chapter 04, objectives.
     """
     check_choice("xscale", xscale, ("linear", "log", "symlog"))
     check_choice("yscale", yscale, ("linear", "log", "symlog"))
@@ -86,8 +86,8 @@ def line_plot(
 def _checked_line(label: str, line: Any) -> tuple[np.ndarray, ...]:
     if not isinstance(line, (tuple, list)) or len(line) not in (2, 3) or np.ndim(line[0]) != 1:
         raise BadInput(
-            f"line {label!r} is a {type(line).__name__}: expected (x, y) or (x, y, spread); pass such a "
-            "tuple."
+            f"line {label!r} is a {type(line).__name__}: expected (x, y) or (x, y, spread); pass for example "
+            "(np.arange(len(y)), y)."
         )
     parts = tuple(as_series(label, part) for part in line)
     for part in parts[1:]:
@@ -114,13 +114,13 @@ def bars(
     spreads: Sequence[float] | None = None,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw up to sixteen named numbers as bars from zero, the number written at each bar's end.
+    """Draw up to sixteen named numbers as bars from zero, with the number written at the end of each bar.
 
-    ``spreads`` (n,) are drawn as error bars to both sides; ``alt`` says what is compared, and the numbers are
-    added.
+    ``spreads`` ``(n,)`` are drawn as error bars to both sides; ``alt`` says what is compared, and the numbers are
+    added to it.
 
-    Raises :class:`~companion.errors.BadInput` for nothing to draw, NaN, infinity and unequal counts. Taught
-    in chapter 04, objectives.
+    Raises :class:`~companion.errors.BadInput` for nothing to draw, NaN, infinity and unequal counts. Taught in
+    chapter 04, objectives.
     """
     given = named(values, "bars", 16)
     lengths = as_series("bars", list(given.values()))
@@ -165,11 +165,10 @@ def histogram(
     density: bool = False,
     title: str | None = None,
 ) -> BookFigure:
-    """Draw how often values of up to four named sets fall into the same ``bins`` bins.
+    """Draw histograms of up to four named sets of values over the same ``bins`` bins.
 
-    The sets are ``(n,)`` each, or of any shape, which is flattened; ``density=True`` gives each the area 1,
-    so that sets of unequal size compare. ``alt`` says what is counted; counts, means and standard deviations
-    are added.
+    The sets have shape ``(n,)``, or any other, which is flattened; ``density=True`` gives each the area 1, so that sets
+    of different sizes can be compared. ``alt`` says what is counted; counts, means and standard deviations are added.
 
     Raises :class:`~companion.errors.BadInput` for an empty set, NaN, infinity and ``bins`` below 1. Taught in
     chapter 04, objectives.
@@ -197,6 +196,6 @@ def histogram(
 
 
 def grid_lines(axes: Axes) -> None:
-    """Draw faint lines to read heights by."""
+    """Draw faint horizontal grid lines."""
     axes.grid(axis="y")
     axes.tick_params(length=3)

@@ -1,4 +1,4 @@
-"""The scatter of codes: where a model puts images in its latent plane."""
+"""Scatter plots of codes in the latent plane."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -36,15 +36,15 @@ def latent_scatter(
 ) -> BookFigure:
     """Draw the codes of images as points of the latent plane, coloured by class.
 
-    ``codes`` has shape ``(n, 2)``: what an autoencoder's ``encode`` returns, or the ``z_mean`` of a VAE's. A
-    mapping of up to three, such as ``{"autoencoder": ..., "VAE": ...}``, is drawn side by side, each on its
-    own scale. ``dims`` names the two coordinates to show of codes with more. ``labels`` (n,) tell at most ten
-    classes apart; ``class_names[label]`` is how a class is called. Names of one or two letters are written on
-    the class's median, longer ones in a legend. ``extra_points`` maps a name to a point ``(2,)`` or points
-    ``(m, 2)`` marked in black; with a mapping of codes it maps a panel's name to such a mapping.
+    ``codes`` has shape ``(n, 2)``: what an autoencoder's ``encode`` returns, or the ``z_mean`` of a VAE. A mapping of
+    up to three, such as ``{"autoencoder": ..., "VAE": ...}``, is drawn side by side, each on its own scale. ``dims``
+    names the two coordinates to show of codes with more. ``labels`` ``(n,)`` have at most ten different values;
+    ``class_names[label]`` is the name of a class. Names of one or two letters are written on the median of the class,
+    longer ones in a legend. ``extra_points`` maps a name to a point ``(2,)`` or points ``(m, 2)`` marked in black; with
+    a mapping of codes it maps the name of a panel to such a mapping.
 
-    Raises :class:`~companion.errors.BadInput` for codes without exactly two coordinates, unequal counts, more
-    than ten classes and a label without a name. Taught in chapter 05, latent space.
+    Raises :class:`~companion.errors.BadInput` for codes without exactly two coordinates, unequal counts, more than ten
+    classes and a label without a name. Taught in chapter 05, latent space.
     """
     several = isinstance(codes, Mapping)
     given = named(codes, "sets of codes", 3) if several else {"": codes}
@@ -83,7 +83,7 @@ def latent_scatter(
 
 
 class Classes(NamedTuple):
-    """The labels of all points, and what each distinct label is called and painted."""
+    """The labels of all points, and the name and colour of each distinct label."""
 
     labels: np.ndarray
     distinct: np.ndarray
@@ -100,14 +100,14 @@ def _classes(labels: Any, class_names: Sequence[Any] | None, counts: list[int]) 
     distinct = np.unique(values)
     if len(distinct) > len(CLASS_COLOURS):
         raise BadInput(
-            f"labels tell {len(distinct)} classes apart: expected at most {len(CLASS_COLOURS)}, the colours "
-            "that can be told apart; group the labels, or pass labels=None."
+            f"labels have {len(distinct)} different values: expected at most {len(CLASS_COLOURS)}, as many as there "
+            "are colours that can be told apart; group the labels, or pass labels=None."
         )
     whole = values.dtype.kind in "iu"
     if class_names is not None and not (whole and distinct[0] >= 0 and distinct[-1] < len(class_names)):
         raise BadInput(
-            f"labels from {distinct[0]} to {distinct[-1]} for {len(class_names)} class names: expected "
-            f"whole numbers from 0 to {len(class_names) - 1}; pass a name for every label."
+            f"labels from {distinct[0]} to {distinct[-1]} for {len(class_names)} class names: expected whole numbers "
+            f"from 0 to {len(class_names) - 1}; pass a name for every label."
         )
     names = [str(label) if class_names is None else str(class_names[int(label)]) for label in distinct]
     # A class keeps its colour when other classes are left out.
@@ -117,7 +117,7 @@ def _classes(labels: Any, class_names: Sequence[Any] | None, counts: list[int]) 
 
 
 def _short_names(classes: Classes | None) -> tuple[list[str], bool]:
-    """What is written on the classes, at most two letters each, and whether a legend must explain it."""
+    """The words on the classes, at most two letters each, and whether a legend must explain them."""
     if classes is None:
         return [], False
     _, distinct, names, _ = classes
@@ -149,9 +149,7 @@ def _marked_points(
 
 
 def class_medians(plane: np.ndarray, labels: np.ndarray, distinct: np.ndarray) -> np.ndarray:
-    """Return the median code of each class, shape ``(classes, 2)``: a centre that a few stray codes do not
-    move.
-    """
+    """Return the median code of each class, shape ``(classes, 2)``: a centre that ignores a few distant codes."""
     return np.stack([np.median(plane[labels == label], axis=0) for label in distinct])
 
 
@@ -214,7 +212,7 @@ def _draw_legend(figure: BookFigure, classes: Classes, keys: list[str], beside: 
 
 
 def _name_marks(axes: Axes, marks: dict[str, np.ndarray], taken: list[Bbox]) -> None:
-    """Write each name beside its first mark, on the side where it covers least of what is written already."""
+    """Write each name beside its first mark, on the side where it overlaps least with other words."""
     inside = axes.get_window_extent()
     for label, points in marks.items():
         text = axes.annotate(

@@ -1,4 +1,4 @@
-"""Words on pictures: numbers as they are written, and places where words do not cover each other."""
+"""Words on figures: how numbers are written, and where words do not overlap."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from matplotlib.transforms import Bbox
 
 from companion.plots.figure import SMALL, BookFigure
 
-# A thin line that arrives at the middle of the words' left side.
+# A thin line that ends at the middle of the left side of the words.
 _LEADER: dict[str, Any] = {"arrowstyle": "-", "lw": 1.2, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
 _POINTS_A_LINE = 13  # the least distance of two words, one above the other
 
@@ -25,7 +25,7 @@ def counted(count: int, thing: str) -> str:
 
 
 def on_paper(words: str) -> str:
-    """Write the numbers in ``words`` with a true minus sign, as axes do; alt texts keep the hyphen."""
+    """Write the numbers in ``words`` with a true minus sign, as on axes; alt texts keep the hyphen."""
     return words.replace("-", "\u2212")
 
 
@@ -41,7 +41,7 @@ def point_name(point: np.ndarray) -> str:
 
 
 def name_at_the_end(figure: BookFigure, axes: Axes, ends: list[tuple[str, float, float, str]]) -> None:
-    """Write each line's name to the right of the axes, as level with its end as others allow."""
+    """Write the name of each line to the right of the axes, as close to the height of its end as the others allow."""
     figure.draw_without_rendering()  # the scale must be settled to know where a line ends
     box = axes.get_window_extent()
     points = axes.transData.transform([(x, y) for _, x, y, _ in ends])
@@ -61,10 +61,10 @@ def name_at_the_end(figure: BookFigure, axes: Axes, ends: list[tuple[str, float,
 
 
 def spread(levels: np.ndarray, gap: float) -> np.ndarray:
-    """Move levels apart until neighbours differ by ``gap``, in their order, inside [0, 1] where room is."""
+    """Move levels apart until neighbours differ by ``gap``, in the same order, inside [0, 1] if they fit."""
     order = np.argsort(levels, kind="stable")
     groups: list[list[float]] = []
-    for level in levels[order]:  # names that would touch become a group, which stands about its mean level
+    for level in levels[order]:  # names that would touch form a group around its mean level
         groups.append([level])
         while len(groups) > 1 and _top(groups[-2], gap) + gap > _bottom(groups[-1], gap):
             last = groups.pop()
@@ -86,7 +86,7 @@ def _top(group: list[float], gap: float) -> float:
 
 
 def apart(points: np.ndarray, least: float) -> np.ndarray:
-    """Push points that are nearer than ``least`` away from each other, as little as that takes."""
+    """Move points that are nearer than ``least`` away from each other, as little as necessary."""
     points = points + 1e-3 * np.arange(len(points))[:, None] * (1, -1)  # coinciding points need a direction
     for _ in range(200):
         between = points[:, None] - points[None]

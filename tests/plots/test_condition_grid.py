@@ -42,14 +42,14 @@ def test_each_cell_shows_its_own_code_and_label():
 def test_the_alt_text_holds_the_differences():
     # Columns differ by 0.3 in the lower half. Rows have upper halves of 0.75, 0.375 and 0.925: pairs differ by 0.367.
     alt = plots.condition_grid(decode, CODES, [3, 0]).alt_text
-    assert alt.startswith("3 rows of 2 decoded images, one code a row and one condition a column.")
+    assert alt.startswith("3 rows of 2 decoded images, one code per row and one condition per column.")
     assert (
         "A pixel differs by 0.15 between two columns of a row and by 0.183 between two rows of a column"
         in alt
     )
     alone = plots.condition_grid(decode, CODES[:1], [3, 0]).alt_text
     assert alone.endswith("A pixel differs by 0.15 between two columns of a row on average.")
-    assert plots.condition_grid(decode, CODES[:1], [3]).alt_text.endswith("one condition a column.")
+    assert plots.condition_grid(decode, CODES[:1], [3]).alt_text.endswith("one condition per column.")
 
 
 def test_models_vectors_and_names():
@@ -69,11 +69,11 @@ def test_models_vectors_and_names():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("decode", CODES, [1]), r"a str came: expected a model with decode\(codes, labels\)"),
+        (("decode", CODES, [1]), r"got a str: expected a model with decode\(codes, labels\)"),
         ((decode, CODES[0], [1]), r"codes have shape \(2,\): expected 1 to 12 of them, \(rows, latent_dim\)"),
         ((decode, np.zeros((13, 2)), [1]), r"codes have shape \(13, 2\): expected 1 to 12"),
         ((decode, CODES * np.nan, [1]), "hold NaN or infinity: expected finite numbers"),
-        ((decode, CODES, 1), r"labels have shape \(\): expected 1 to 20 of them, one a column"),
+        ((decode, CODES, 1), r"labels have shape \(\): expected 1 to 20 of them, one per column"),
         ((decode, CODES, range(21)), r"labels have shape \(21,\): expected 1 to 20"),
         ((lambda z, y: decode(z, y)[1:], CODES, [1]), "2 decoded images for 3 pairs of a code and a label"),
         ((lambda z, y: 2 * decode(z, y), CODES, [1]), "decoded images hold values"),

@@ -37,11 +37,11 @@ def test_the_words_say_where_each_density_lies_and_the_axes_show_it():
 @pytest.mark.parametrize(
     ("density", "message"),
     [
-        (NORMAL.T, r"density 'q' has shape \(101, 81\): expected \(81, 101\), a row for each y"),
+        (NORMAL.T, r"density 'q' has shape \(101, 81\): expected \(81, 101\), one row per y"),
         (-NORMAL, "density 'q' holds values from -1 to -"),
         (
             0 * NORMAL,
-            "density 'q' holds values from 0 to 0: expected finite numbers of at least 0, some above",
+            "density 'q' holds values from 0 to 0: expected finite numbers >= 0, not all of them 0",
         ),
         (NORMAL * np.nan, "density 'q' holds values from nan to nan"),
     ],

@@ -47,7 +47,7 @@ def test_arrows_go_from_edge_to_edge():
         ({"x": (0, 0, "circle")}, [], "kind='circle': expected one of encoder, decoder, code, data, note"),
         ({"x": (0, 0)}, [], r"box 'x' is \(0, 0\): expected \(column, row, kind\)"),
         ({"x": (0, 0, "data")}, [("x", "y")], "has an end 'y' without a box: expected one of 'x'"),
-        ({}, [], "0 boxes came: expected 1 to 24 boxes by name"),
+        ({}, [], "got 0 boxes: expected 1 to 24 boxes by name"),
     ],
 )
 def test_bad_input(boxes, arrows, message):

@@ -475,7 +475,7 @@ def test_manifold_ticks_name_the_code_of_their_cell():
 
 def test_manifold_says_how_much_neighbours_differ():
     figure = plots.manifold_grid(ToyModel(), 5)
-    assert "Neighbours differ by 0.1 a pixel" in figure.alt_text  # steps of 1/5 in half of an image
+    assert "Neighbours differ by 0.1 per pixel" in figure.alt_text  # steps of 1/5 in half of an image
 
 
 def test_lines_decode_eleven_equal_steps_from_end_to_end():
@@ -696,19 +696,19 @@ BAD = {
     "unequal reconstructions": (
         lambda: plots.originals_and_reconstructions(IMAGES, IMAGES[:9]),
         "'reconstruction' has shape (9, 8, 8, 1) for images of shape (10, 8, 8, 1): expected the same; "
-        "pass model.reconstruct(images) of these very images.",
+        "pass model.reconstruct(images) of the same images.",
     ),
     "no reconstructions": (
         lambda: plots.originals_and_reconstructions(IMAGES, {}),
-        "0 rows of reconstructions came: expected 1 to 6 rows of reconstructions by name",
+        "got 0 rows of reconstructions: expected 1 to 6 rows of reconstructions by name",
     ),
     "too many originals": (
         lambda: plots.originals_and_reconstructions(np.zeros((297, 8, 8)), np.zeros((297, 8, 8))),
-        "297 images in a row: expected at most 20; pass fewer, such as images[:10].",
+        "297 images in a row: expected at most 20; pass fewer, for example images[:10].",
     ),
     "labels of originals": (
         lambda: plots.originals_and_reconstructions(IMAGES, IMAGES, labels=[1, 2]),
-        "2 labels for 10 images: expected one each; pass equally many of both.",
+        "2 labels for 10 images: expected one each; pass the same number of both.",
     ),
     "codes of another size": (
         lambda: plots.decoded_points(ToyModel(3), CODES),
@@ -720,11 +720,11 @@ BAD = {
     ),
     "no decoder": (
         lambda: plots.decoded_points("vae", CODES),
-        "a str came where images are to be decoded: expected a model with decode(codes) or a function",
+        "got a str to decode codes with: expected a model with decode(codes), or a function",
     ),
     "a decoder that loses images": (
         lambda: plots.manifold_grid(lambda codes: IMAGES[:1], 3),
-        "decode gave 1 images for 9 codes: expected one image a code",
+        "decode gave 1 images for 9 codes: expected one image per code",
     ),
     "a decoder that gives logits": (
         lambda: plots.manifold_grid(lambda codes: np.full((len(codes), 8, 8), -3.0), 3),
@@ -732,7 +732,7 @@ BAD = {
     ),
     "manifold of ten dimensions": (
         lambda: plots.manifold_grid(ToyModel(10)),
-        "latent_dim=10: expected 2, for a grid shows a plane; build the model with latent_dim=2, or draw "
+        "latent_dim=10: expected 2, since the grid shows a plane; build the model with latent_dim=2, or draw "
         "latent_lines(model, ...).",
     ),
     "manifold of a bound decode": (
@@ -749,7 +749,7 @@ BAD = {
     ),
     "scatter of eight dimensions": (
         lambda: plots.latent_scatter(np.zeros((5, 8))),
-        "codes have 8 coordinates: a scatter shows 2; project them first",
+        "codes have 8 coordinates: expected 2; choose two with dims=(0, 1), or project them first",
     ),
     "scatter of what encode returns": (
         lambda: plots.latent_scatter((CODES, CODES, CODES)),
@@ -765,7 +765,7 @@ BAD = {
     ),
     "eleven classes": (
         lambda: plots.latent_scatter(CODES, np.arange(200) % 11),
-        "labels tell 11 classes apart: expected at most 10",
+        "labels have 11 different values: expected at most 10",
     ),
     "class names": (
         lambda: plots.latent_scatter(CODES, LABELS, ["a", "b"]),
@@ -786,7 +786,7 @@ BAD = {
     ),
     "end points of another size": (
         lambda: plots.latent_lines(ToyModel(), [((0, 0, 0), (1, 1, 1))]),
-        "an end point of shape (3,): expected 2 coordinates or one number for all; pass (0, 0).",
+        "an end point has shape (3,): expected 2 coordinates, or one number for all of them; pass for example (0, 0).",
     ),
     "one column": (
         lambda: plots.latent_lines(ToyModel(), [(0, 1)], columns=1),
@@ -794,15 +794,15 @@ BAD = {
     ),
     "empty history": (
         lambda: plots.learning_curves({}),
-        "history '' is {}: expected lists of numbers by metric",
+        "history '' is {}: expected a dict with a list of numbers per metric",
     ),
     "no history": (
         lambda: plots.learning_curves([1, 2]),
-        "history '' is [1, 2]: expected lists of numbers by metric",
+        "history '' is [1, 2]: expected a dict with a list of numbers per metric",
     ),
     "unknown metric": (
         lambda: plots.learning_curves({"loss": [1], "val_loss": [2]}, metrics=["elbo"]),
-        "metric 'elbo' is in no history: expected one of loss; pass metrics=[...].",
+        "metric 'elbo' is in no history: expected one of loss; pass metrics=['loss'].",
     ),
     "nan in a curve": (
         lambda: plots.learning_curves({"loss": [1, np.nan]}),
@@ -824,7 +824,7 @@ BAD = {
         lambda: plots.line_plot({"a": ([0, 1], [1, 2])}, xlabel="", ylabel="", alt="a", yscale="ln"),
         "yscale='ln': expected one of linear, log, symlog",
     ),
-    "no bars": (lambda: plots.bars({}, xlabel="", alt="a"), "0 bars came: expected 1 to 16 bars by name"),
+    "no bars": (lambda: plots.bars({}, xlabel="", alt="a"), "got 0 bars: expected 1 to 16 bars by name"),
     "spreads": (lambda: plots.bars({"a": 1}, xlabel="", alt="a", spreads=[1, 2]), "2 spreads for 1 bars"),
     "empty histogram": (lambda: plots.histogram({"a": []}, xlabel="x"), "'a' has shape (0,)"),
     "unknown diagram": (lambda: plots.model_diagram("gan"), "kind='gan': expected one of autoencoder, vae"),
@@ -838,7 +838,7 @@ BAD = {
     ),
     "too wide": (
         lambda: plots.BookFigure(9, 3, alt_text="x"),
-        "a figure of 9 by 3 inches: expected a positive size at most 7.5",
+        "a figure of 9 by 3 inches: expected a positive size, at most 7.5",
     ),
     "no alt text": (
         lambda: plots.BookFigure(alt_text=" "),
@@ -846,7 +846,7 @@ BAD = {
     ),
     "another ending": (
         lambda: plots.model_diagram("vae").save("picture.jpg"),
-        "path='picture.jpg': expected a file name ending in .png or .svg; pass one of these.",
+        "path='picture.jpg': expected a file name ending in .png or .svg; pass for example 'figure.png'.",
     ),
     "a missing folder": (
         lambda: plots.model_diagram("vae").save("no such folder/picture.png"),

@@ -45,7 +45,7 @@ def test_the_alt_text_measures_the_change_along_each_row():
     _, figure = codes_for(np.zeros(4), dims=[0, 1], columns=3, notes=["1.2 nats", "0 nats"])
     # One of four pixels changes by 2 / 8 from image to image.
     assert figure.alt_text == (
-        "2 rows of 3 decoded images; in each, one coordinate of the code walks from -2 to 2. The mean change of a "
+        "2 rows of 3 decoded images; in each, one coordinate of the code goes from -2 to 2. The mean change of a "
         "pixel from one image to the next: z1 (0.0625), 1.2 nats and z2 (0.0625), 0 nats."
     )
     words = [text.get_text() for text in figure.axes[0].texts]
