@@ -31,9 +31,10 @@ class Autoencoder(CheckedModel):
     """An encoder to one code per image, and a decoder back; trained on the negative log likelihood of the pixels.
 
     ``encoder`` maps ``(batch, *image_shape)`` to codes ``(batch, latent_dim)`` and ``decoder`` maps codes to logits
-    ``(batch, *image_shape)``. What is left out is built: the dense pair for ``input_shape`` and ``latent_dim``.
-    A network that is given decides both. ``likelihood`` is a name, a class of ``companion.distributions`` or a
-    :class:`~companion.likelihoods.Likelihood`; ``seed`` fixes the weights of the networks built here.
+    ``(batch, *image_shape)``. A network that is left out is built: one of the dense pair, for ``input_shape`` and
+    ``latent_dim`` or for the sizes of the network that is given. ``likelihood`` is a name, a class of
+    ``companion.distributions`` or a :class:`~companion.likelihoods.Likelihood`; ``seed`` fixes the weights of the
+    networks built here.
 
     After ``compile("adam")``, ``fit(images)`` takes images in [0, 1] and reports ``loss`` in nats per image.
     Raises :class:`~companion.errors.BadInput` where networks do not fit each other, and for images that do not fit.
@@ -83,12 +84,11 @@ class Autoencoder(CheckedModel):
         return self.likelihood.given(logits, event_ndims=len(self.image_shape))
 
     def mean_loss(self, per_image: Tensor, sample_weight: Tensor = None) -> Tensor:
-        """The one place where a mean over the batch is taken; penalties that layers added come on top: a scalar."""
+        """The mean of ``per_image`` ``(batch,)`` over the batch, plus the losses that layers added: a scalar."""
         if sample_weight is not None:
             # Weights of shape (batch, 1) would otherwise broadcast to (batch, batch).
-            per_image = per_image * ops.reshape(
-                ops.cast(sample_weight, per_image.dtype), ops.shape(per_image)
-            )
+            weight = ops.reshape(ops.cast(sample_weight, per_image.dtype), ops.shape(per_image))  # (batch,)
+            per_image = per_image * weight
         return ops.mean(per_image) + sum(self.losses)
 
     def encode(self, x: Any) -> Any:
@@ -134,8 +134,8 @@ class Autoencoder(CheckedModel):
         """``encoder`` and ``decoder`` by the names of the command line, for the constructor of this class.
 
         ``network``: ``dense`` or ``conv``; ``hidden``: widths of a dense encoder's layers, mirrored by the decoder;
-        ``own``: the options of a family, which it may need here. The seeds are those that the constructor gives to the
-        pair it builds itself.
+        ``own``: further options of the family. ``seed`` gives the networks that the constructor builds under the same
+        ``seed``.
         """
         variational = cls.encoder_outputs == 3
         return build_pair(input_shape, latent_dim, network, hidden, variational=variational, seed=seed)

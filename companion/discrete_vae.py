@@ -23,9 +23,9 @@ from companion.vae import VAE, Terms
 def gumbel_softmax(logits: Tensor, noise: Tensor, temperature: Tensor) -> Tensor:
     """A relaxed draw from categorical distributions: softmax((``logits`` + ``noise``) / ``temperature``).
 
-    All have shape ``(..., num_categories)``; ``noise`` is standard Gumbel. Its largest coordinate is that of an exact
-    draw at any temperature, and as the temperature falls to zero the rest vanishes; of the gradients
-    most vanish as well, and a few grow large.
+    ``logits`` and ``noise``, standard Gumbel, have the shape of the result, ``(..., num_categories)``. At any
+    temperature the largest coordinate is that of an exact draw with the same noise. As the temperature falls towards
+    zero the draws become one-hot, most of their gradients vanish and a few grow large.
     Sources: Jang et al. (2017); Maddison et al. (2017). Taught in chapter 09.
     """
     return ops.softmax((logits + noise) / temperature, axis=-1)
@@ -38,22 +38,22 @@ def kl_to_uniform(logits: Tensor) -> Tensor:
     num_categories. Source: Jang et al. (2017). Taught in chapter 09.
     """
     log_q = ops.log_softmax(logits, axis=-1)
-    per_latent = math.log(logits.shape[-1]) + ops.sum(ops.exp(log_q) * log_q, axis=-1)
+    per_latent = math.log(logits.shape[-1]) + ops.sum(ops.exp(log_q) * log_q, axis=-1)  # (batch, num_latents)
     return ops.sum(per_latent, axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="companion")
 class DiscreteVAE(VAE):
-    """A VAE whose code is ``num_latents`` choices among ``num_categories``, with a uniform prior.
+    """A VAE whose code is ``num_latents`` categorical variables of ``num_categories`` each, with a uniform prior.
 
     ``encoder`` maps images to ``(batch, num_latents * num_categories)`` logits of q(z|x), and ``decoder`` takes as many
-    numbers: one-hot rows, flattened. ``temperature`` is a number or a schedule of Keras; with ``cooling_steps`` it
-    falls in a straight line to ``last_temperature`` in so many steps of the optimizer.
+    numbers: one-hot rows, flattened. ``temperature`` is a number or a Keras schedule; with ``cooling_steps`` it falls
+    linearly to ``last_temperature`` over that many steps of the optimizer.
 
     Training decodes relaxed draws (:func:`gumbel_softmax`); with ``hard=True`` exact draws, whose gradient is that of
-    the relaxed ones. Everything else decodes exact draws: ``elbo_terms``, ``evaluate``,
-    ``validation_data`` and the k-sample bound are bounds on log p(x). ``neg_elbo`` in the history of relaxed training
-    is not: a relaxed code tells the decoder more than the KL charges for.
+    the relaxed ones. Everything else decodes exact draws, so ``elbo_terms``, ``evaluate``, ``validation_data`` and the
+    k-sample bound are bounds on log p(x). ``neg_elbo`` in the history of relaxed training is not a bound: the KL is
+    that of a discrete code, while the decoder sees a continuous one.
 
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers or do not fit the networks,
     a ``temperature`` that is not above 0, and steps together with a schedule.
@@ -89,49 +89,52 @@ class DiscreteVAE(VAE):
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """``logits`` ``(batch, *image_shape)``; ``log_q`` and draws ``z``: ``(batch, num_latents, num_categories)``."""
-        log_q = self.log_posterior(x, training=training)
+        log_q = self.log_posterior(x, training=training)  # (batch, num_latents, num_categories)
         z = self._draw(log_q, gumbel(ops.shape(log_q), self.seed_generator), relaxed=bool(training))
         return {"logits": self.logits_of(z, x, training=training), "log_q": log_q, "z": z}
 
     def log_posterior(self, x: Tensor, training: bool | None = None) -> Tensor:
         """log q of every category of images ``x``: ``(batch, num_latents, num_categories)``, in nats."""
-        logits = ops.cast(self.encoder(x, training=training), "float32")
+        logits = ops.cast(
+            self.encoder(x, training=training), "float32"
+        )  # (batch, num_latents * num_categories)
         return ops.log_softmax(ops.reshape(logits, (-1, self.num_latents, self.num_categories)), axis=-1)
 
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the ELBO, each ``(batch,)`` in nats, for the draws in ``y_pred``; the KL is exact."""
-        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
+        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))  # (batch,)
         return elbo_terms(log_likelihood, kl_to_uniform(y_pred["log_q"]))
 
     def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
         """Decoder outputs ``(..., batch, *image_shape)`` for draws ``(..., batch, num_latents, num_categories)``."""
-        outputs = self.decoder(ops.reshape(z, (-1, self.latent_dim)), training=training)
+        flat = ops.reshape(z, (-1, self.latent_dim))  # (... * batch, num_latents * num_categories)
+        outputs = self.decoder(flat, training=training)  # (... * batch, *image_shape)
         return ops.reshape(outputs, (*ops.shape(z)[:-2], *self.image_shape))
 
     def noise(self, n: int, seed: Any) -> np.ndarray:
-        """What ``elbo_terms`` takes as ``epsilon``: Gumbel, ``(n, num_latents, num_categories)``."""
+        """What ``elbo_terms`` takes as ``epsilon``: Gumbel noise, ``(n, num_latents, num_categories)``."""
         return ops.convert_to_numpy(gumbel((n, self.num_latents, self.num_categories), seed))
 
     def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
-        """log p(x|z) + log p(z) - log q(z|x) of ``num_samples`` exact draws an image: ``(num_samples, n)``, nats."""
+        """log p(x|z) + log p(z) - log q(z|x) of exact draws, ``num_samples`` per image: ``(num_samples, n)``, nats."""
         k = check_whole_number("num_samples", num_samples)
         images = ops.convert_to_tensor(self.checked(x))
-        log_q = self.log_posterior(images)
+        log_q = self.log_posterior(images)  # (n, num_latents, num_categories)
         noise = gumbel((k, *ops.shape(log_q)), self.seed_generator if seed is None else seed)
-        z = self._draw(log_q, noise, relaxed=False)
-        log_likelihood = self.likelihood_of(self.logits_of(z, images)).log_prob(images)
+        z = self._draw(log_q, noise, relaxed=False)  # (k, n, num_latents, num_categories)
+        log_likelihood = self.likelihood_of(self.logits_of(z, images)).log_prob(images)  # (k, n)
         log_prior = -self.num_latents * math.log(self.num_categories) * ops.ones_like(log_likelihood)
         return log_importance_weights(log_likelihood, log_prior, ops.sum(z * log_q, axis=(-2, -1)))
 
     def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override] # categories have no variance
-        """q(z|x) of images ``x``, ``(n, num_latents, num_categories)``; its likeliest codes, ``(n, num_latents)``."""
+        """q(z|x) of images ``x``, ``(n, num_latents, num_categories)``; most probable codes, ``(n, num_latents)``."""
         probabilities = map_batches(lambda batch: ops.exp(self.log_posterior(batch)), self.checked(x))
         return probabilities, probabilities.argmax(axis=-1)
 
     def decode(self, codes: Any) -> np.ndarray:
         """Images in [0, 1] ``(n, *image_shape)`` for ``codes`` ``(n, num_latents)``, whole numbers.
 
-        Raises :class:`~companion.errors.BadInput` for another shape and for categories that there are not.
+        Raises :class:`~companion.errors.BadInput` for another shape and for numbers outside the categories.
         """
         codes = check_choices(codes, (self.num_latents,), self.num_categories)
         return map_batches(
@@ -139,7 +142,7 @@ class DiscreteVAE(VAE):
         )
 
     def reconstruct(self, x: Any) -> np.ndarray:
-        """Images decoded from the likeliest codes: ``(n, *image_shape)``, values in [0, 1]."""
+        """Images decoded from the most probable codes: ``(n, *image_shape)``, values in [0, 1]."""
         return self.decode(self.encode(x)[1])
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
@@ -169,7 +172,7 @@ class DiscreteVAE(VAE):
         num_categories: int = 8,
         **how: Any,
     ) -> dict[str, keras.Model]:
-        """``encoder`` and ``decoder`` for codes of ``num_latents * num_categories`` numbers; no ``latent_dim``."""
+        """``encoder`` and ``decoder`` for codes of ``num_latents * num_categories`` numbers; ignores ``latent_dim``."""
         sizes = {"num_latents": num_latents, "num_categories": num_categories}
         size = math.prod(check_whole_number(name, value) for name, value in sizes.items())
         return super().build_networks(input_shape, size, **how)
@@ -178,7 +181,7 @@ class DiscreteVAE(VAE):
         return build_encoder(input_shape, latent_dim, variational=False, seed=seed)
 
     def _draw(self, log_q: Tensor, noise: Tensor, relaxed: bool) -> Tensor:
-        """Relaxed draws from q, or exact ones, one-hot: the category that the same noise makes the largest."""
+        """Relaxed draws from q, or exact one-hot draws: the category where log q plus the noise is largest."""
         if not relaxed:
             return self._one_hot(ops.argmax(log_q + noise, axis=-1))
         temperature = schedules.value_now(self.temperature, getattr(self, "optimizer", None))
@@ -205,7 +208,7 @@ class DiscreteVAE(VAE):
 
 def gumbel(shape: Sequence[Any], seed: Any) -> Tensor:
     """Standard Gumbel noise, -log(-log u) of a uniform u. ``seed``: an int repeats it, a ``SeedGenerator`` moves on."""
-    # Bounded away from 0 and 1, where the logarithms end.
+    # Bounded away from 0 and 1, where the logarithms are infinite.
     u = random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=seed)
     return -ops.log(-ops.log(u))
 

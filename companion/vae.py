@@ -87,24 +87,22 @@ class VAE(Family, KeepsNoise, Autoencoder):
         return vae_loss(terms["log_likelihood"], terms["kl"])
 
     def track(self, terms: Terms, sample_weight: Tensor) -> None:
-        """Add the terms of a batch to what history and ``evaluate`` report. A family with more adds its own."""
+        """Add the terms of a batch to the means that history and ``evaluate`` report. A family may add more."""
         self.neg_elbo_tracker.update_state(-terms["elbo"], sample_weight)
         self.reconstruction_tracker.update_state(-terms["log_likelihood"], sample_weight)
         self.kl_tracker.update_state(terms["kl"], sample_weight)
 
     def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
-        """What the decoder puts out for codes ``z`` of the input ``x``: shape ``(..., batch, *image_shape)``.
+        """The logits of the decoder for codes ``z`` of the input ``x``: shape ``(..., batch, *image_shape)``.
 
-        ``z`` has shape ``(batch, latent_dim)``, or ``(num_samples, batch, latent_dim)`` for many draws per image. Here
-        the decoder needs the codes alone; a model with a condition takes that from ``x``.
+        ``z`` has shape ``(batch, latent_dim)``, or ``(num_samples, batch, latent_dim)`` for several draws per image.
+        Here the decoder needs only the codes; a conditional model takes its condition from ``x``.
         """
         if len(z.shape) == 2:
             return self.decoder(z, training=training)
         flat = ops.reshape(z, (-1, self.latent_dim))  # (num_samples * batch, latent_dim)
-        logits = self.decoder(flat, training=training)
-        return ops.reshape(
-            logits, (*ops.shape(z)[:-1], *self.image_shape)
-        )  # (num_samples, batch, *image_shape)
+        logits = self.decoder(flat, training=training)  # (num_samples * batch, *image_shape)
+        return ops.reshape(logits, (*ops.shape(z)[:-1], *self.image_shape))
 
     def elbo_terms(self, x: Any, epsilon: Any = None) -> dict[str, np.ndarray]:
         """``log_likelihood``, ``kl`` and ``elbo`` of images ``x``, each ``(n,)`` in nats, with one draw of z per image.
@@ -131,12 +129,11 @@ class VAE(Family, KeepsNoise, Autoencoder):
     def log_weights_from(
         self, x: Tensor, z_mean: Tensor, z_log_var: Tensor, num_samples: int, seed: Seed
     ) -> Tensor:
-        """The log weights of :meth:`log_weights` for a posterior that is already known, differentiable in it."""
+        """The log weights of :meth:`log_weights` for a given posterior, differentiable in its mean and log variance."""
         posterior = DiagonalNormal(z_mean, z_log_var)
         z = reparameterize(*posterior.parameters, random.normal((num_samples, *ops.shape(z_mean)), seed=seed))
-        log_likelihood = self.likelihood_of(self.logits_of(z, x)).log_prob(
-            self.images_of(x)
-        )  # (num_samples, n)
+        logits = self.logits_of(z, x)  # (num_samples, n, *image_shape)
+        log_likelihood = self.likelihood_of(logits).log_prob(self.images_of(x))  # (num_samples, n)
         return log_importance_weights(log_likelihood, self.prior_of(x).log_prob(z), posterior.log_prob(z))
 
     def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

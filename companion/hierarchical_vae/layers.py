@@ -1,7 +1,7 @@
 """The layers of codes of a hierarchical VAE: inferred bottom-up or top-down, and generated. Chapter 08.
 
-Bottom first everywhere: layer 1 is next to the pixels. Noise comes from the caller, standard normal, one tensor a layer
-of shape ``(..., batch, latent_dims[l])``; axes ahead of the batch are further draws for the same images.
+The bottom layer comes first everywhere: layer 1 is next to the pixels. The caller passes standard normal noise, one
+tensor per layer of shape ``(..., batch, latent_dims[l])``; axes before the batch are further draws for the same images.
 """
 
 import itertools
@@ -22,9 +22,9 @@ Moments = tuple[Tensor, Tensor]
 
 
 class LatentLayer(NamedTuple):
-    """One layer of codes: a draw, the posterior it came from, and the prior that the layer above gives.
+    """One layer of codes: a draw, the posterior it was drawn from, and the prior given the layer above.
 
-    Each is a tensor ``(..., batch, latent_dim)``.
+    Each field is a tensor ``(..., batch, latent_dim)``.
     """
 
     z: Tensor
@@ -35,7 +35,7 @@ class LatentLayer(NamedTuple):
 
     @property
     def posterior(self) -> DiagonalNormal:
-        """q(z|...), given the image and whatever layer it is inferred from."""
+        """q(z|...), given the image or the layer that it is inferred from."""
         return DiagonalNormal(self.z_mean, self.z_log_var)
 
     @property
@@ -55,11 +55,11 @@ class LatentLayer(NamedTuple):
 def ladder_merge(
     weighted_mean: Tensor, log_var: Tensor, prior_mean: Tensor, prior_log_var: Tensor
 ) -> Moments:
-    """What an image says of a layer, and what the layer above says, in one normal: the precisions add up.
+    """The product of two normals, one from the image and one from the layer above: their precisions add up.
 
-    With a message of mean m and variance v, 1/variance = 1/v + 1/v_prior and mean = variance * (m/v + m_prior/v_prior),
+    If the image gives mean m and variance v, 1/variance = 1/v + 1/v_prior and mean = variance (m/v + m_prior/v_prior),
     in shapes that broadcast to ``(..., batch, latent_dim)``; returned are mean and log variance. ``weighted_mean`` is
-    m/v: were it m, a unit whose message has grown vague would lose its gradient, and stay silent for good.
+    m/v: as v grows, the gradient of the merged mean with respect to m vanishes, and that with respect to m/v does not.
     Source: Sønderby et al. (2016), section 2.2. Taught in chapter 08.
     """
     merged_log_var = -ops.logaddexp(-log_var, -prior_log_var)
@@ -90,7 +90,7 @@ def infer_bottom_up(
     noise: Sequence[Tensor],
     training: bool | None = None,
 ) -> list[LatentLayer]:
-    """Layers drawn from q(z1|x), q(z2|z1), ...; their priors are p(z1|z2), p(z2|z3), ... at those very draws."""
+    """Layers drawn from q(z1|x), q(z2|z1), ...; their priors are p(z1|z2), p(z2|z3), ... at the same draws."""
     draws: list[tuple[Tensor, Tensor, Tensor]] = []
     for part, epsilon in zip(posteriors, noise, strict=True):
         mean, log_var = moments(part, draws[-1][0] if draws else x, training)
@@ -106,10 +106,10 @@ def infer_top_down(
     noise: Sequence[Tensor],
     training: bool | None = None,
 ) -> list[LatentLayer]:
-    """The top layer drawn from what the image says of it, each lower one from its message merged with its prior.
+    """Layers drawn from the top down: the top one from its message, each lower one from its message and its prior.
 
-    ``messages`` holds mean and log variance of the top layer, and for the others what :func:`ladder_merge` takes; each
-    ``(batch, latent_dims[l])``.
+    ``messages`` are what the encoder gives: mean and log variance of the top layer, and for each layer below it the
+    first two arguments of :func:`ladder_merge`; each ``(batch, latent_dims[l])``.
     """
     layers: list[LatentLayer] = []
     for level in reversed(range(len(messages))):
@@ -132,7 +132,7 @@ def generate(
     generator: keras.random.SeedGenerator,
     held: Mapping[int, np.ndarray],
 ) -> list[np.ndarray]:
-    """``n`` draws of every layer from the top down, ``(n, latent_dims[l])``; the layers in ``held`` are not drawn."""
+    """``n`` draws of every layer from the top down, ``(n, latent_dims[l])``; layers in ``held`` keep their codes."""
     layers: list[np.ndarray] = []
     for level in range(len(latent_dims), 0, -1):
         shape = (n, latent_dims[level - 1])
@@ -148,7 +148,7 @@ def generate(
 
 
 def noise_by_layer(epsilon: Tensor, latent_dims: Sequence[int]) -> list[Tensor]:
-    """``epsilon`` ``(..., sum(latent_dims))`` cut into a piece for each layer, the bottom layer's first."""
+    """``epsilon`` ``(..., sum(latent_dims))`` split into one tensor per layer, the bottom layer's first."""
     ends = itertools.accumulate(latent_dims)
     return [epsilon[..., end - d : end] for d, end in zip(latent_dims, ends, strict=True)]
 
@@ -156,44 +156,46 @@ def noise_by_layer(epsilon: Tensor, latent_dims: Sequence[int]) -> list[Tensor]:
 def check_there_is_an_upper_layer(
     latent_dims: tuple[int, ...], *, free_bits: Any, warm_up_steps: Any
 ) -> None:
-    """Raise :class:`~companion.errors.BadInput` where one layer alone is given what is for the layers above it."""
+    """Raise :class:`~companion.errors.BadInput` for a model of one layer with free bits or a warm-up."""
     if len(latent_dims) == 1 and (free_bits or warm_up_steps):
         raise BadInput(
-            f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={latent_dims}: expected a "
-            f"layer above the first, which they are for; pass for example latent_dims=(8, 2)."
+            f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={latent_dims}: expected at "
+            f"least two layers, since both act on those above the first; pass for example latent_dims=(8, 2)."
         )
 
 
 def check_held(held: Mapping[int, Any], latent_dims: Sequence[int], n: int) -> dict[int, np.ndarray]:
-    """The codes that are held, by layer, each ``(n, d)`` or ``(1, d)``; ``BadInput`` for any other."""
+    """The codes that are held, by layer, each ``(n, d)`` or ``(1, d)``; ``BadInput`` for anything else."""
     top = len(latent_dims)
     for level in held:
         if level not in range(1, top + 1):
             raise BadInput(
-                f"held has layer {level!r}: expected numbers from 1, next to the pixels, to {top}; pass for example "
+                f"held has layer {level!r}: expected a number from 1 (next to the pixels) to {top}; pass for example "
                 f"held={{{top}: z}}."
             )
     codes = {level: check_codes(np.atleast_2d(z), latent_dims[level - 1]) for level, z in held.items()}
     for level, z in codes.items():
         if len(z) not in (1, n):
             raise BadInput(
-                f"held has {len(z)} codes of layer {level} for {n} draws: expected one for all or one a draw; pass "
-                f"n={len(z)}, or a single code."
+                f"held has {len(z)} codes of layer {level} for {n} draws: expected one code for all draws, or one per "
+                f"draw; pass n={len(z)}, or a single code."
             )
     return codes
 
 
 def call_on_codes(network: keras.Model, z: Tensor, training: bool | None = None) -> Any:
-    """``network`` of codes ``z`` of shape ``(..., latent_dim)``: what it gives, with the same leading axes."""
+    """The outputs of ``network`` for codes ``z`` ``(..., latent_dim)``, with the same leading axes."""
     if len(z.shape) == 2:
         return network(z, training=training)
     lead = ops.shape(z)[:-1]
-    outputs = network(ops.reshape(z, (-1, z.shape[-1])), training=training)
+    flat = ops.reshape(z, (-1, z.shape[-1]))  # (draws * batch, latent_dim)
+    outputs = network(flat, training=training)
+    # (draws * batch, ...) to (*lead, ...)
     return tree.map_structure(lambda out: ops.reshape(out, (*lead, *out.shape[1:])), outputs)
 
 
 def moments(part: keras.Model, given: Tensor, training: bool | None = None) -> Moments:
-    """Mean and log variance that a part of a network gives for images or codes, in single precision."""
+    """Mean and log variance that a part of a network gives for images or codes, as float32."""
     is_codes = len(part.input_shape) == 2
     outputs = call_on_codes(part, given, training) if is_codes else part(given, training=training)
     return ops.cast(outputs[0], "float32"), ops.cast(outputs[1], "float32")

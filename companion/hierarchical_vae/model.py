@@ -40,11 +40,9 @@ def hierarchical_vae_loss(
 ) -> Tensor:
     """The negative ELBO of each image, ``KL_1 + KL_2 + ... - log p(x|z1)``: shape ``(batch,)``, in nats.
 
-    ``kl_layers`` holds the KL term of each layer, bottom first, each ``(batch,)``. ``upper_weight`` multiplies those of
-    the layers above the first, and each of these has ``least`` nats free of charge as in
-    :func:`~companion.objectives.free_bits`, a layer being one unit; then the value is no bound.
-    The usual signature, images and codes with the KL of z1 taken against N(0, I), had to change: z1 comes from
-    p(z1|z2), and the decoder must see the z1 that the encoder drew.
+    ``kl_layers`` holds the KL term of each layer, bottom first, each ``(batch,)``. ``upper_weight`` multiplies the KL
+    of the layers above the first. With ``least`` above 0 the KL of each of these enters as in
+    :func:`~companion.objectives.free_bits`, the layer counting as one unit. With either the value is no longer a bound.
     Source: Sønderby et al. (2016). Taught in chapter 08.
     """
     terms = elbo_terms(log_likelihood, kl_layers[0])
@@ -54,16 +52,17 @@ def hierarchical_vae_loss(
 
 @keras.saving.register_keras_serializable(package="companion")
 class HierarchicalVAE(VAE):
-    """A VAE with layers of codes z1, z2, ..., of the sizes ``latent_dims``: p(z_L) ... p(z1|z2) p(x|z1).
+    """A VAE with layers of codes z1, z2, ..., of sizes ``latent_dims``: p(z_L) ... p(z1|z2) p(x|z1).
 
-    ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the top layer's KL is exact, a lower layer's is the log ratio
-    log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer by merging what the image
-    says with p(z1|z2): every KL is exact, given the layer above. With one layer both are the VAE. ``free_bits`` nats of
-    KL cost nothing in each layer above the first; over ``warm_up_steps`` steps of the optimizer the weight of these
-    layers' KL rises from 0 to 1. ``encoder`` and ``decoder`` come from
-    :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and its twin, or from parts of one's own.
+    ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the KL of the top layer is exact, that of a lower layer is
+    estimated by log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer from the
+    image and p(z1|z2) merged: every KL is exact, given the layer above. With one layer both are the VAE. The KL of each
+    layer above the first enters the loss as max(``free_bits``, batch mean), in nats; over ``warm_up_steps`` steps of
+    the optimizer its weight rises from 0 to 1. Build ``encoder`` and ``decoder`` with
+    :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and
+    :func:`~companion.hierarchical_vae.build_hierarchical_decoder`, or from parts of your own.
 
-    History and ``evaluate`` report also ``kl_1``, ``kl_2``, ..., which add up to ``kl_loss``, all unweighted.
+    History and ``evaluate`` also report ``kl_1``, ``kl_2``, ..., without weights, which add up to ``kl_loss``.
     ``encode``, ``decode`` and ``latent_dim`` are those of z1.
     Raises :class:`~companion.errors.BadInput` for sizes and networks that do not fit, and for free bits or a warm-up
     where there is no upper layer. Sources: Sønderby et al. (2016); Kingma et al. (2016). Taught in chapter 08.
@@ -105,7 +104,7 @@ class HierarchicalVAE(VAE):
 
     @property
     def noise_dim(self) -> int:
-        """How many standard normal numbers the codes of one image take; the bottom layer's come first."""
+        """How many standard normal numbers the codes of one image need; those of the bottom layer come first."""
         return sum(self.latent_dims)
 
     def call(self, x: Tensor, training: bool | None = None) -> dict[str, Any]:
@@ -116,23 +115,23 @@ class HierarchicalVAE(VAE):
     def layers_of(self, x: Tensor, epsilon: Tensor, training: bool | None = None) -> list[LatentLayer]:
         """Every layer inferred from images ``x``, bottom first, drawn with the noise ``epsilon``.
 
-        ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws an image.
+        ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws per image.
         """
         noise = noise_by_layer(epsilon, self.latent_dims)
         return infer(self.inference, self.encoder, self.prior_parts, x, noise, training)
 
     def terms(self, x: Tensor, y_pred: dict[str, Any]) -> Terms:
         """The terms of the ELBO and the KL of each layer, ``kl_1``, ``kl_2``, ...: each ``(batch,)``, in nats."""
-        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))
+        log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))  # (batch,)
         *lower, top = y_pred["layers"]
-        # Bottom-up, p(z1|z2) needs a z2 that was inferred from z1 itself, and no formula averages over that.
+        # Bottom-up, z2 is inferred from z1, so the average of log q(z1|x) - log p(z1|z2) has no closed form.
         exact = self.inference == "top_down"
         kl_layers = [layer.kl() if exact else layer.log_ratio() for layer in lower] + [top.kl()]
         by_name = {f"kl_{level}": kl for level, kl in enumerate(kl_layers, start=1)}
         return {**elbo_terms(log_likelihood, sum(kl_layers[1:], kl_layers[0])), **by_name}
 
     def objective(self, terms: Terms) -> Tensor:
-        """The negative ELBO of each image, ``(batch,)``, with the free bits and the warm-up that were asked for."""
+        """What is minimised: the negative ELBO of each image, ``(batch,)``, with free bits and warm-up if set."""
         kls = [terms[tracker.name] for tracker in self.layer_trackers]
         weight = value_now(self.upper_weight, getattr(self, "optimizer", None))
         return hierarchical_vae_loss(terms["log_likelihood"], kls, upper_weight=weight, least=self.free_bits)
@@ -143,7 +142,7 @@ class HierarchicalVAE(VAE):
             tracker.update_state(terms[tracker.name], sample_weight)
 
     def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
-        """What p(x|z1) puts out for codes of the bottom layer: shape ``(..., batch, *image_shape)``."""
+        """Logits of p(x|z1) for codes of the bottom layer: shape ``(..., batch, *image_shape)``."""
         return call_on_codes(self.pixels_part, z, training)
 
     def prior_of(self, x: Tensor) -> DiagonalNormal:
@@ -153,7 +152,7 @@ class HierarchicalVAE(VAE):
     def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
         """log p(x, z1, z2, ...) - log q(z1, z2, ...|x) for each draw: ``(num_samples, n)``, in nats.
 
-        As :meth:`companion.vae.VAE.log_weights`; every layer enters with its log ratio at the draw.
+        As :meth:`companion.vae.VAE.log_weights`; every layer adds log p - log q at its draw.
         """
         k = check_whole_number("num_samples", num_samples)
         x = ops.convert_to_tensor(self.checked(x))
@@ -171,8 +170,8 @@ class HierarchicalVAE(VAE):
     def encode_layers(self, x: Any) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """``z_mean``, ``z_log_var`` and a draw ``z`` for each layer, bottom first: arrays ``(n, latent_dims[l])``.
 
-        Mean and log variance are those that follow where every other layer stands at its mean; the draws were made
-        together, each from the layer before it.
+        Mean and log variance are computed with every other layer at its mean; the draws are made together, each from
+        the layer before it.
         """
 
         def inferred(batch: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -188,7 +187,7 @@ class HierarchicalVAE(VAE):
         return map_batches(lambda batch: self.likelihood_of(self.pixels_part(batch)).mean(), codes)
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
-        """``n`` images ``(n, *image_shape)`` in [0, 1], every layer drawn from that above as in ``sample_layers``."""
+        """``n`` images ``(n, *image_shape)`` in [0, 1], decoded from z1 as drawn by ``sample_layers``."""
         return self.decode(self.sample_layers(n, seed)[0])
 
     def sample_layers(
@@ -198,14 +197,14 @@ class HierarchicalVAE(VAE):
 
         ``held`` fixes layers by number, 1 at the bottom: with ``held={2: z2}``, codes ``(n, d)`` or one ``(d,)`` for
         all, only z1 is drawn, from p(z1|z2). ``seed``: an int, a ``SeedGenerator``, or None for the model's own. Raises
-        :class:`~companion.errors.BadInput` for a layer that is not there and codes that do not fit it.
+        :class:`~companion.errors.BadInput` for a layer that does not exist and codes that do not fit it.
         """
         generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
         fixed = check_held(held or {}, self.latent_dims, check_whole_number("n", n))
         return generate(self.prior_parts, self.latent_dims, n, generator, fixed)
 
     def own_scores(self, x: Any) -> dict[str, Any]:
-        """``kl_per_layer``, bottom first, in nats, with the noise of the common scores."""
+        """``kl_per_layer``, bottom first, in nats, with the same noise as the scores of every model."""
         terms = self.elbo_terms(x, self.noise(count(self.checked(x)), self.seed or 0))
         return {"kl_per_layer": [float(np.mean(terms[t.name])) for t in self.layer_trackers]}
 
@@ -245,5 +244,5 @@ class HierarchicalVAE(VAE):
         return self.terms(x, self._pass(x, epsilon))
 
     def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:
-        """Image shape and size of the top layer, which a decoder takes; the layers were compared before."""
+        """Image shape, and size of the top layer, which the decoder takes; ``complete_pair`` has checked the rest."""
         return tuple(encoder.input_shape[1:]), int(encoder.output_shape[-1][-1])

@@ -1,9 +1,9 @@
 """The networks of a hierarchical VAE: what infers each layer of codes, and what generates it. Chapter 08.
 
 Both networks are chains of parts with names. ``q_z1`` is q(z1|x), ``q_z2`` is q(z2|z1); ``p_x`` is p(x|z1), ``p_z1`` is
-p(z1|z2). A part that gives a distribution maps to ``[z_mean, z_log_var, z]`` as every encoder of the book does. Called
-as a whole, a chain draws its own codes on the way. A model that trains must not: the decoder has to see the very z1
-that the encoder drew, so :class:`~companion.hierarchical_vae.HierarchicalVAE` calls the parts.
+p(z1|z2). A part that gives a distribution maps to ``[z_mean, z_log_var, z]``, as every encoder of the book does. A
+chain that is called as a whole draws its own codes on the way. In training the decoder must get the z1 that the encoder
+drew, so :class:`~companion.hierarchical_vae.HierarchicalVAE` calls the parts one by one.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,13 @@ def build_hierarchical_encoder(
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
     seed: int | None = None,
 ) -> keras.Model:
-    """The inference network for codes of the sizes ``latent_dims``, from the layer next to the pixels upwards.
+    """The inference network for layers of codes of sizes ``latent_dims``, the layer next to the pixels first.
 
     ``bottom_up`` maps images ``(batch, *input_shape)`` to ``[z1_mean, z1_log_var, z1, z2_mean, z2_log_var, z2, ...]``,
     each ``(batch, latent_dims[l])``: q(z1|x), then q(z2|z1). ``top_down`` maps them to ``[mean_1, log_var_1, mean_2,
-    log_var_2, ...]``, what the image says of each layer, before the model merges it with the layer above. Below the top
-    layer, these means are weighted by their precision, as :func:`~companion.hierarchical_vae.ladder_merge` has them.
+    log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above. Below
+    the top layer these means are divided by their variances, as :func:`~companion.hierarchical_vae.ladder_merge`
+    expects them.
     ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 08.
     """
@@ -98,7 +99,7 @@ def build_hierarchical_decoder(
 
 
 def chain_encoder(parts: Sequence[keras.Model]) -> keras.Model:
-    """A bottom-up encoder from parts of one's own, q(z1|x), q(z2|z1), ..., that give ``[z_mean, z_log_var, z]``."""
+    """A bottom-up encoder from parts q(z1|x), q(z2|z1), ..., each of which gives ``[z_mean, z_log_var, z]``."""
     named = [_named(part, f"q_z{level}") for level, part in enumerate(parts, start=1)]
     images = keras.Input(named[0].input_shape[1:], name="images")
     outputs: list[Tensor] = []
@@ -108,7 +109,7 @@ def chain_encoder(parts: Sequence[keras.Model]) -> keras.Model:
 
 
 def chain_decoder(pixels: keras.Model, priors: Sequence[keras.Model]) -> keras.Model:
-    """A decoder from parts of one's own: ``pixels``, codes z1 to logits, and ``priors``, p(z1|z2), p(z2|z3), ..."""
+    """A decoder from parts: ``pixels``, which maps codes z1 to logits, and ``priors``, p(z1|z2), p(z2|z3), ..."""
     named = [_named(part, f"p_z{level}") for level, part in enumerate(priors, start=1)]
     lowest = _named(pixels, "p_x")
     codes = keras.Input(((named or [lowest])[-1].input_shape[-1],), name="codes")
@@ -186,10 +187,10 @@ def complete_pair(
 
 
 def check_latent_dims(latent_dims: Any) -> tuple[int, ...]:
-    """``latent_dims`` as a tuple; :class:`~companion.errors.BadInput` unless it holds one whole number a layer."""
+    """``latent_dims`` as a tuple; :class:`~companion.errors.BadInput` unless it holds one whole number per layer."""
     if not isinstance(latent_dims, (tuple, list)) or not latent_dims:
         raise BadInput(
-            f"latent_dims={latent_dims!r}: expected one size a layer, the layer next to the pixels first; pass for "
+            f"latent_dims={latent_dims!r}: expected one size per layer, the layer next to the pixels first; pass for "
             f"example latent_dims=(8, 2)."
         )
     return tuple(check_whole_number("latent_dims", dim) for dim in latent_dims)
@@ -198,7 +199,7 @@ def check_latent_dims(latent_dims: Any) -> tuple[int, ...]:
 def _features(
     input_shape: Sequence[int], network: str, hidden: Sequence[int], seed: int | None
 ) -> keras.Model:
-    """What all layers of a top-down encoder read: the hidden layers of the usual encoder, without its heads."""
+    """The part that all layers of a top-down encoder share: the hidden layers of the usual encoder, without heads."""
     if network == "conv":
         code = build_conv_encoder(input_shape, FEATURES, variational=False, seed=seed)
     else:
@@ -207,9 +208,9 @@ def _features(
 
 
 def _message_encoder(features: keras.Model, heads: Sequence[keras.Model]) -> keras.Model:
-    """Images to what they say of each layer; the heads' own draws are left aside."""
+    """From images to their messages to each layer: mean and log variance; the draws of the heads are not used."""
     images = keras.Input(features.input_shape[1:], name="images")
-    h = features(images)
+    h = features(images)  # (batch, features)
     named = [_named(head, f"message_{level}") for level, head in enumerate(heads, start=1)]
     return keras.Model(images, [out for head in named for out in head(h)[:2]], name="encoder")
 
@@ -222,7 +223,7 @@ def _part(what: str, network: Any, name: str, advice: str) -> keras.Model:
     found = next((layer for layer in getattr(network, "layers", []) if layer.name == name), None)
     if found is None:
         raise BadInput(
-            f"{what} is {type(network).__name__} without a part named {name}: expected a chain of parts; build it "
+            f"{what} is a {type(network).__name__} without a part named {name}: expected a chain of parts; build it "
             f"with {advice}."
         )
     return found
@@ -238,7 +239,7 @@ def _parts_from(network: keras.Model, prefix: str, first: int) -> list[keras.Mod
 
 
 def _seeds_of_parts(seed: int | None, count: int) -> list[int | None]:
-    """A seed for each part; the first is ``seed`` itself, so that one layer alone is the network of a VAE."""
+    """A seed for each part; the first is ``seed`` itself, so that one layer alone gives the network of a VAE."""
     if seed is None:
         return [None] * count
     return [check_whole_number("seed", seed, at_least=0) + 1000 * part for part in range(count)]

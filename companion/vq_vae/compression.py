@@ -1,4 +1,4 @@
-"""Images in few bytes: the codes of a VQ-VAE, each written in as many bits as surprise its prior. Chapter 09."""
+"""Images in few bytes: the codes of a VQ-VAE, each stored in about -log2 p bits under its prior. Chapter 09."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,23 +10,23 @@ from companion.errors import BadInput
 
 PRECISION = 16
 TOTAL = 1 << PRECISION  # frequencies are whole numbers with this sum
-HEADER = 4  # bytes that say how many images there are, and how long each block is
+HEADER = 4  # bytes for the number of images, and for the length of each block
 IMAGES_A_BLOCK = 500
 
 
 def compress(model: Any, images: Any) -> bytes:
-    """The codes of ``images`` ``(n, *image_shape)`` as bytes, from which :func:`decompress` makes the same pictures.
+    """The codes of ``images`` ``(n, *image_shape)`` as bytes, from which :func:`decompress` restores the images.
 
-    ``model`` is a :class:`~companion.vq_vae.VQVAE`. The codes themselves come back without loss; what is lost
-    is what the model's reconstruction loses. The size is close to n times -log2 p(codes) under the model's prior, over
-    8, plus a few bytes. Raises :class:`~companion.errors.BadInput` for images that do not fit the model, and where the
-    codebook has more than 2^15 codes.
+    ``model`` is a :class:`~companion.vq_vae.VQVAE`. The codes come back without loss; the images come back as the
+    model's reconstructions. The size in bytes is close to the sum over images of -log2 p(codes) / 8 under the model's
+    prior, plus a few. Raises :class:`~companion.errors.BadInput` for images that do not fit the model, and for a
+    codebook of more than 2^15 codes.
     Source: Duda (2013), asymmetric numeral systems. Taught in chapter 09.
     """
     if model.num_embeddings > TOTAL // 2:
         raise BadInput(
-            f"num_embeddings={model.num_embeddings}: expected at most {TOTAL // 2} to tell their frequencies apart; "
-            f"train a model with fewer."
+            f"num_embeddings={model.num_embeddings}: expected at most {TOTAL // 2}, so that their frequencies can be "
+            f"told apart; train a model with fewer."
         )
     codes = model.encode(images)
     blocks = [_write(model.prior, block) for (block,) in batches(codes, batch_size=IMAGES_A_BLOCK)]
@@ -34,11 +34,12 @@ def compress(model: Any, images: Any) -> bytes:
 
 
 def decompress(model: Any, data: bytes) -> np.ndarray:
-    """The images in what :func:`compress` gave: ``(n, *image_shape)``, equal to the model's reconstructions.
+    """The images that :func:`compress` stored: ``(n, *image_shape)``, equal to the model's reconstructions.
 
-    It needs the same model with the same prior, computed in the same way: a prior of floating-point numbers that
-    differs in a last bit, on another processor perhaps, reads other codes. Raises
-    :class:`~companion.errors.BadInput` for bytes that are damaged or come from another model. Taught in chapter 09.
+    It needs the same model with the same prior, computed in the same way: if the prior's probabilities differ in the
+    last bit, as they may on another processor, other codes are read.
+    Raises :class:`~companion.errors.BadInput` for bytes that are damaged or come from another model. Taught in
+    chapter 09.
     """
     n, data = _whole(data[:HEADER]), data[HEADER:]
     codes = []
@@ -52,7 +53,7 @@ def decompress(model: Any, data: bytes) -> np.ndarray:
 
 
 def _write(prior: Any, codes: np.ndarray) -> bytes:
-    """Maps of codes as one whole number: each code goes in with as many bits as the prior is surprised."""
+    """Maps of codes as one whole number, to which each code adds about -log2 p(code) bits."""
     slots: list[tuple[int, int]] = []
 
     def note(row: int, column: int, logits: np.ndarray) -> np.ndarray:
@@ -62,14 +63,14 @@ def _write(prior: Any, codes: np.ndarray) -> bytes:
 
     prior.in_reading_order(len(codes), note)
     state = 1
-    # A stack: what is read first is written last.
+    # A stack: the code that is read first must be written last.
     for start, size in reversed(slots):
         state = (state // size << PRECISION) + start + state % size
     return state.to_bytes((state.bit_length() + 7) // 8, "little")
 
 
 def _read(prior: Any, data: bytes, n: int) -> np.ndarray:
-    """The ``n`` maps in what :func:`_write` gave."""
+    """The ``n`` maps that :func:`_write` stored."""
     state = int.from_bytes(data, "little")
 
     def take_out(row: int, column: int, logits: np.ndarray) -> np.ndarray:
@@ -85,7 +86,7 @@ def _read(prior: Any, data: bytes, n: int) -> np.ndarray:
         return chosen
 
     codes = prior.in_reading_order(n, take_out)
-    if state != 1:  # where every number began
+    if state != 1:  # the state that _write starts from
         raise _damaged()
     return codes
 
@@ -96,7 +97,7 @@ def frequencies(logits: np.ndarray) -> np.ndarray:
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     table = 1 + np.floor(shares * (TOTAL - logits.shape[1])).astype("int64")
-    # Rounding down has left a little over; the likeliest code takes it.
+    # Rounding down leaves a remainder, which goes to the most probable code.
     table[np.arange(len(table)), table.argmax(axis=1)] += TOTAL - table.sum(axis=1)
     return table
 

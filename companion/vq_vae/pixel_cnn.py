@@ -1,6 +1,6 @@
 """Distributions over maps of codes: all equally probable, or a PixelCNN that predicts each code from those before it.
 
-A map has shape ``(height, width)``; "before" means in reading order, row by row. Chapter 09 teaches them.
+A map has shape ``(height, width)``; "before" means in reading order, row by row. Taught in chapter 09.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ STACKS = ("vertical", "horizontal")
 
 @keras.saving.register_keras_serializable(package="companion")
 class UniformPrior(layers.Layer):
-    """Every map of codes is as probable as every other: height × width × log ``num_embeddings`` nats each.
+    """Every map of codes is equally probable: -log p(codes) is height × width × log ``num_embeddings`` nats.
 
-    It has nothing to learn, and it is the base of priors that have: they give other logits. Called on codes ``(batch,
-    height, width)``, a prior returns logits ``(batch, height, width, num_embeddings)``, for each cell from the cells
-    before it. Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in
-    chapter 09.
+    It has nothing to learn, and is the base class of priors that learn other logits. Called on codes
+    ``(batch, height, width)``, a prior returns logits ``(batch, height, width, num_embeddings)``, those of each cell
+    computed from the cells before it.
+    Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 09.
     """
 
     def __init__(self, num_embeddings: int, grid_shape: Sequence[int], **kwargs: Any):
@@ -45,9 +45,9 @@ class UniformPrior(layers.Layer):
     def in_reading_order(self, n: int, choose: Callable[[int, int, np.ndarray], np.ndarray]) -> np.ndarray:
         """``n`` maps filled cell by cell: ``(n, height, width)``, int32.
 
-        ``choose(row, column, logits)`` gives the codes ``(n,)`` of a cell, from logits ``(n, num_embeddings)`` that are
-        the prior's opinion of it, given the cells filled so far. Drawing, writing and reading codes differ only in
-        how they choose.
+        ``choose(row, column, logits)`` gives the codes ``(n,)`` of a cell, from the prior's logits ``(n,
+        num_embeddings)`` given the cells filled so far. Drawing, compressing and decompressing differ only in
+        ``choose``.
         """
         codes = np.zeros((n, *self.grid_shape), "int32")
         for row, column in np.ndindex(*self.grid_shape):
@@ -102,8 +102,8 @@ class PixelCNN(UniformPrior):
 
         ``how`` goes to Keras's ``fit``. The history's ``loss`` is in nats per map. The optimizer is a new one at every call.
         """
-        # A model of its own over the same layers: compiled, the prior would add its loss to those of the model it is
-        # part of.
+        # A separate model over the same layers: if the prior itself were compiled, its loss would be added to that of
+        # the model it is part of.
         trainer = keras.Model(self.network.inputs, self.network.outputs)
         trainer.compile(keras.optimizers.Adam(learning_rate), loss=cross_entropy)
         return trainer.fit(codes, codes, **how)
@@ -116,17 +116,20 @@ class PixelCNN(UniformPrior):
 def cross_entropy(codes: Tensor, logits: Tensor) -> Tensor:
     """Minus the log probability of each map under ``logits``, summed over its cells: shape ``(batch,)``, in nats.
 
-    ``codes`` has shape ``(batch, height, width)`` and ``logits`` one more axis, of a number for every code.
+    ``codes`` has shape ``(batch, height, width)`` and ``logits`` ``(batch, height, width, num_embeddings)``.
     """
-    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    chosen = ops.take_along_axis(log_probs, ops.cast(codes, "int32")[..., None], axis=-1)
+    log_probs = ops.log_softmax(
+        ops.cast(logits, "float32"), axis=-1
+    )  # (batch, height, width, num_embeddings)
+    index = ops.cast(codes, "int32")[..., None]  # (batch, height, width, 1)
+    chosen = ops.take_along_axis(log_probs, index, axis=-1)  # (batch, height, width, 1)
     return -ops.sum(chosen, axis=(1, 2, 3))
 
 
 def as_prior(
     prior: str | UniformPrior, num_embeddings: int, grid_shape: Sequence[int], seed: int | None
 ) -> UniformPrior:
-    """The prior called ``uniform`` or ``pixel_cnn``, or the one that is given, over maps of these sizes.
+    """A prior over maps of these sizes by its name, ``uniform`` or ``pixel_cnn``, or the prior that is given.
 
     Raises :class:`~companion.errors.BadInput` for another name, and for a prior over other maps.
     """
@@ -152,10 +155,10 @@ def build_pixel_cnn(
 ) -> keras.Model:
     """Two stacks of masked convolutions: codes ``(batch, height, width)`` to logits ``(..., num_embeddings)``.
 
-    The vertical stack sees all rows above a cell, the horizontal one its own row to the left, and each layer hands the
-    first to the second. One stack with a raster mask would be blind to a wedge on the upper right, however deep.
-    Masks of type A, which hide the cell itself, stand in the first layer only; after it the cell's own features know
-    nothing of its code, and type B lets them through.
+    The vertical stack sees all rows above a cell, the horizontal one the cell's own row to the left, and each layer
+    adds the features of the first to those of the second. A single stack of masked convolutions has a blind spot on the
+    upper right, however deep it is. Masks of type A, which hide the cell itself, are used in the first layer only: its
+    output at a cell does not depend on that cell's code, so later layers may use it (type B).
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers.
     Source: van den Oord et al. (2016), Conditional image generation with PixelCNN decoders. Taught in chapter 09.
     """
@@ -168,8 +171,9 @@ def build_pixel_cnn(
     def pointwise(units: int) -> layers.Dense:
         return layers.Dense(units, kernel_initializer=_glorot(seeds))
 
-    codes = keras.Input(tuple(grid_shape), dtype="int32", name="codes")
+    codes = keras.Input(tuple(grid_shape), dtype="int32", name="codes")  # (batch, height, width)
     first = keras.initializers.RandomNormal(stddev=0.3, seed=next(seeds))
+    # (batch, height, width, filters) from here to the logits
     h = layers.Embedding(num_embeddings, filters, embeddings_initializer=first)(codes)
     above = ops.relu(masked(5, "vertical", "A", "above_1")(h))
     left = ops.relu(masked(5, "horizontal", "A", "left_1")(h) + pointwise(filters)(above))
@@ -185,8 +189,8 @@ def build_pixel_cnn(
 class MaskedConv2D(layers.Conv2D):
     """A convolution that sees only cells before its own: ``(batch, height, width, channels)`` in and out.
 
-    ``stack="vertical"`` sees whole rows above, in a square kernel of ``kernel_size``; ``"horizontal"`` the cells to the
-    left in one row. ``mask_type="B"`` adds the row, or the cell, that ``"A"`` hides. See :func:`causal_mask`.
+    ``stack="vertical"`` sees the rows above, with a square kernel of ``kernel_size``; ``"horizontal"`` the cells to the
+    left in the same row. ``mask_type="B"`` adds the row, or the cell, that ``"A"`` hides. See :func:`causal_mask`.
     Source: van den Oord et al. (2016). Taught in chapter 09.
     """
 
@@ -205,7 +209,7 @@ class MaskedConv2D(layers.Conv2D):
 
 
 def causal_mask(size: int, stack: str, mask_type: str) -> np.ndarray:
-    """Ones where a kernel may look: ``(size, size)`` for the vertical stack, ``(1, size)`` for the horizontal one.
+    """A mask for a kernel, 1 where it may look: ``(size, size)`` for the vertical stack, ``(1, size)`` otherwise.
 
     Type A ends before the centre, type B includes it: the centre row of the vertical stack, the centre cell of the
     horizontal one. ``size`` is odd. Raises :class:`~companion.errors.BadInput` for other names.
