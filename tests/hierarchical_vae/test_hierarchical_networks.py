@@ -204,8 +204,8 @@ def plain_encoder():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: build_hierarchical_encoder(SHAPE, ()), r"latent_dims=\(\): expected one size a layer"),
-        (lambda: build_hierarchical_encoder(SHAPE, 3), "latent_dims=3: expected one size a layer"),
+        (lambda: build_hierarchical_encoder(SHAPE, ()), r"latent_dims=\(\): expected one size per layer"),
+        (lambda: build_hierarchical_encoder(SHAPE, 3), "latent_dims=3: expected one size per layer"),
         (lambda: build_hierarchical_decoder((3, 0), SHAPE), "latent_dims=0: expected a whole number"),
         (
             lambda: build_hierarchical_encoder(SHAPE, inference="up"),
@@ -226,14 +226,14 @@ def plain_encoder():
             lambda: sizes_of_encoder(build_encoder(SHAPE, 3, variational=False), "top_down"),
             r"outputs of shapes \(None, 3\): inference='top_down' expects",
         ),
-        (lambda: HierarchicalVAE(latent_dims=[]), r"latent_dims=\[\]: expected one size a layer"),
+        (lambda: HierarchicalVAE(latent_dims=[]), r"latent_dims=\[\]: expected one size per layer"),
         (lambda: HierarchicalVAE(inference="both"), "inference='both': expected one of bottom_up, top_down"),
         (lambda: HierarchicalVAE(seed=1.5), r"seed=1\.5: expected a whole number"),
         (
             lambda: HierarchicalVAE(plain_encoder()),
-            "encoder is Functional without a part named q_z1: .*chain_encoder",
+            "encoder is a Functional without a part named q_z1: .*chain_encoder",
         ),
-        (lambda: HierarchicalVAE("encoder"), "encoder is str without a part named q_z1"),
+        (lambda: HierarchicalVAE("encoder"), "encoder is a str without a part named q_z1"),
         (
             lambda: HierarchicalVAE(plain_encoder(), inference="top_down"),
             r"outputs of shapes .*inference='top_down' expects .*build_hierarchical_encoder",
@@ -248,7 +248,7 @@ def plain_encoder():
         ),
         (
             lambda: HierarchicalVAE(decoder=build_decoder(3, SHAPE)),
-            "decoder is Functional without a part named p_x: .*chain_decoder",
+            "decoder is a Functional without a part named p_x: .*chain_decoder",
         ),
         (
             lambda: HierarchicalVAE(
