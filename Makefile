@@ -18,8 +18,10 @@ MPLBACKEND ?= agg
 export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
 # What a shell happens to hold must not decide which package the book and its tests import.
 unexport PYTHONPATH
+# A Python that keeps no compiled files compiles all of TensorFlow again at every start: 13 seconds of a core, not 5.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment book student zip test colab execute explorers errata first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip quick test colab execute explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -50,6 +52,11 @@ zip: $(READY) ## pack the built book into one file that needs no network: [EDITI
 	$(TIMED) zip "$(PYTHON_OF_VENV)" -m tools.archive "_build/$(if $(EDITION),$(EDITION)/_build/)html" \
 		"_build/variational-autoencoders$(if $(EDITION),-$(EDITION)).zip"
 
+# No training, no notebook, no browser, no built book: what is left when test_*.py is taken without its `slow` tests.
+quick: $(READY) ## the tests that take no training, no browser and no book, for whoever changes a line
+	$(TIMED) quick env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) --dist loadfile -p tests.longest_first \
+		-o python_files="test_*.py" -m "not slow and not browser" tests $(PYTEST_ARGS)
+
 test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [RECORD_TIMES=1]
 	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
 		--nbval --nbval-current-env -p tests.chapters.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
@@ -73,6 +80,10 @@ errata: $(READY) ## measure what is wrong in the sources into results/errata.jso
 
 explorers: $(READY) ## train the explorers' models anew into results/explorers: [EXPLORER=latent_plane]
 	$(TIMED) explorers "$(PYTHON_OF_VENV)" -m companion.explorers $(EXPLORER)
+
+# The Makefile's own settings are for tests; contestants run as users run them.
+bench: $(READY) ## measure speed and memory beside Keras, PyTorch and pythae into results/benchmarks.json: [BENCH="--only IWAE"]
+	$(TIMED) bench "$(PYTHON_OF_VENV)" -m benchmarks $(BENCH)
 
 wheel: $(READY) ## build the package as one file into dist/, for Colab and other machines
 	$(TIMED) wheel "$(PYTHON_OF_VENV)" -m hatchling build --target wheel

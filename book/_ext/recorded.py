@@ -242,4 +242,6 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("recorded-runs", RecordedRuns)
     app.add_directive("own-figures", OwnFigures)
     app.add_directive("run-commands", RunCommands)
+    # Its tables are made by this module.
+    app.setup_extension("speed")
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}
