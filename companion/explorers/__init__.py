@@ -1,9 +1,9 @@
-"""Explorers: pictures that answer to the hand, in a notebook and in the book's pages alike.
+"""Explorers: interactive figures, in a notebook and in the pages of the book.
 
-Each function returns one explorer, which shows itself as the last line of a cell: with a kernel a widget whose
-``state`` Python can read and set, in the book a picture that the page's own script brings to life, elsewhere a still
-picture. What they show comes from recorded runs; ``python -m companion.explorers NAME`` records one anew. A
-training control shows no recorded run but makes one: it trains with a value of the reader's choice.
+Each function returns one explorer, which shows itself as the last line of a cell: with a kernel as a widget whose
+``state`` Python can read and set, in the book as a figure that the page's script makes interactive, elsewhere as a
+still picture. They show recorded runs; ``python -m companion.explorers NAME`` records one again. A training control
+shows a run of its own: it trains a model with a value that you choose.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def latent_plane(**start: Any) -> Any:
-    """Drag one point over the codes of an autoencoder and of a VAE, and see what each decoder makes of it.
+    """Drag a point over the codes of an autoencoder and of a VAE, and see what each decoder makes of it.
 
     ``start`` may hold ``z``, the two coordinates, and for a walk ``mode="walk"`` with the classes ``first`` and
     ``last`` and ``part`` from 0 to 1. Taught in chapter 05.
@@ -37,9 +37,10 @@ def latent_plane(**start: Any) -> Any:
 
 
 def reparameterization(**start: Any) -> Any:
-    """Move mu and sigma, and see draws of z follow, each with the gradient that it sends back.
+    """Move mu and sigma, and see the draws of z move with them, each with its gradient.
 
-    ``start`` may hold ``mu``, ``sigma`` and ``draw``, which of the kept sets of epsilon is shown. Taught in chapter 03.
+    ``start`` may hold ``mu``, ``sigma`` and ``draw``, which of the recorded sets of epsilon is shown. Taught in
+    chapter 03.
     """
     return explorer("reparameterization", **start)
 
@@ -55,23 +56,23 @@ def elbo(**start: Any) -> Any:
 def importance_samples(**start: Any) -> Any:
     """Choose k, and see the weights of k draws, their effective sample size and the bound that they give.
 
-    ``start`` may hold ``k``, ``mu`` and ``sigma`` of q, and ``draw``, which of the kept draws are shown. Taught in
+    ``start`` may hold ``k``, ``mu`` and ``sigma`` of q, and ``draw``, which of the recorded draws are shown. Taught in
     chapter 10.
     """
     return explorer("importance_samples", **start)
 
 
 def beta(**start: Any) -> Any:
-    """Slide the price of the code: traversals of one image, and where each model stands on rate and distortion.
+    """Change beta: see traversals of one image, and the rate and the distortion of each model.
 
-    ``start`` may hold ``beta``, one of 1, 2, 4, 8 and 16, and ``image``, which of four test images is shown. Taught in
-    chapter 06.
+    ``start`` may hold ``beta``, one of 1, 2, 4, 8 and 16, and ``image``, the number of one of four test images. Taught
+    in chapter 06.
     """
     return explorer("beta", **start)
 
 
 def condition(**start: Any) -> Any:
-    """Pick a label and drag the style: what a conditional VAE decodes, for one label and beside it for all.
+    """Pick a label and drag the code: see what a conditional VAE decodes for that label, and for all others.
 
     ``start`` may hold ``label`` and the two coordinates ``z``. Taught in chapter 07.
     """
@@ -88,9 +89,9 @@ def codebook(**start: Any) -> Any:
 
 
 def hierarchy(**start: Any) -> Any:
-    """Hold the top code of a VAE of two layers, draw the lower one again and again, and see what it decides.
+    """Hold the top code of a VAE of two layers fixed, draw the lower one again, and see what each layer determines.
 
     ``start`` may hold the two coordinates ``z2``, ``seed``, the number of the noise from 0 to 99, and ``keep``, whether
-    the noise stays while z2 moves. Taught in chapter 08.
+    the noise stays the same while z2 moves. Taught in chapter 08.
     """
     return explorer("hierarchy", **start)

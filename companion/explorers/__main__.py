@@ -1,4 +1,4 @@
-"""Record explorers anew: ``python -m companion.explorers latent_plane --out results/explorers/latent_plane``."""
+"""Record explorers again: ``python -m companion.explorers latent_plane --out results/explorers/latent_plane``."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ ALL = [*NAMES, STILLS]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Record the explorers that ``argv`` names, all where it names none; 2 for input that cannot be used."""
+    """Record the explorers that ``argv`` names, or all of them; return the exit code, 2 for wrong input."""
     parser = argparse.ArgumentParser(
         prog="python -m companion.explorers", description=__doc__.partition(":")[0]
     )
@@ -53,10 +53,12 @@ def _known(names: Sequence[str], out: Path | None) -> Sequence[str]:
     for name in names:
         if name not in ALL:
             raise BadInput(
-                f"the explorer {name!r} is unknown: expected one of {', '.join(ALL)}; name one of these."
+                f"there is no explorer {name!r}: expected one of {', '.join(ALL)}; pass one of these names."
             )
     if out is not None and len(names) != 1:
-        raise BadInput(f"{len(names)} explorers and one folder {out}: expected one; name it before --out.")
+        raise BadInput(
+            f"--out={out} with {len(names)} explorers: expected one explorer; pass its name before --out."
+        )
     return names
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen before a training in a chapter: the values that are offered, the model, figures and picture.
+"""The training controls of the chapters: the values that are offered, and the model, figures and picture of each.
 
 A row of :data:`CHOICES` is one control. Its functions import Keras when they are called, so that the table can be read
 without it.
@@ -14,7 +14,7 @@ from companion.explorers import chosen_models as models
 from companion.explorers.chosen_models import ESTIMATORS, Settings
 from companion.plots import BookFigure, condition_grid, originals_and_reconstructions, samples
 
-#: The settings of every training that a row of the table does not change.
+#: The settings of every training, unless a row of the table changes them.
 COMMON: Mapping[str, Any] = {
     "dataset": "digits",
     "hidden": [128],
@@ -25,13 +25,13 @@ COMMON: Mapping[str, Any] = {
     "seed": 0,
 }
 SHOWN_IMAGES = 12
-#: Codes of two coordinates, one a row of a picture.
+#: Codes of two coordinates, one per row of a picture.
 THREE_CODES = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
 Figures = dict[str, float]
 
 
 def _elbo(model: Any, x: Any) -> Figures:
-    """The negative ELBO and its two terms, means over images in nats, under noise that is the same every time."""
+    """The negative ELBO and its two terms, means over images in nats, with the same noise every time."""
     n = len(x[0] if isinstance(x, tuple) else x)
     terms = model.elbo_terms(x, model.noise(n, seed=0))
     means = {name: float(np.mean(values)) for name, values in terms.items()}
@@ -48,10 +48,10 @@ def _reconstructed(model: Any, x: Any) -> BookFigure:
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing to choose: its ``label``, the ``values`` that are offered, and the one that stands there at first.
+    """One thing to choose: its ``label``, the ``values`` that are offered, and the ``first`` one shown.
 
-    ``build(value, shape, settings)`` makes the model, ``inputs(value, images, labels)`` what it is trained and measured
-    on, ``measure(model, x)`` the figures that ``sentence`` reports, and ``draw(model, x)`` the picture.
+    ``build(value, shape, settings)`` makes the model, ``inputs(value, images, labels)`` its training and test inputs,
+    ``measure(model, x)`` the figures that ``sentence`` reports, and ``draw(model, x)`` the picture.
     """
 
     chapter: str
@@ -67,7 +67,7 @@ class Choice:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings of its trainings; a common one that ``own`` sets to None has no meaning there."""
+        """All settings of its trainings, without the common ones that ``own`` sets to None."""
         return {name: value for name, value in {**COMMON, **self.own}.items() if value is not None}
 
 
@@ -107,7 +107,7 @@ def _label_grid(model: Any, x: Any) -> BookFigure:
 
 
 def _rows_of_one_top(model: Any, x: Any) -> BookFigure:
-    """Three rows, each with one z2, and z1 drawn again for every image."""
+    """Three rows of images, each for one z2, with a new draw of z1 for every image."""
     held = {2: np.repeat(THREE_CODES, SHOWN_IMAGES, axis=0)}
     codes = model.sample_layers(len(held[2]), seed=3, held=held)[0]
     return samples(model.decode(codes), columns=SHOWN_IMAGES)
@@ -129,7 +129,7 @@ def _with_bound(model: Any, x: Any) -> Figures:
 
 
 def _decoded_draws(model: Any, x: Any) -> BookFigure:
-    """What two draws from q make of each image."""
+    """Two images decoded from draws of q for each image."""
     shown = x[:SHOWN_IMAGES]
     z_mean, z_log_var, _ = model.encode(shown)
     noise = np.random.default_rng(0).normal(size=(2, *z_mean.shape))

@@ -1,4 +1,4 @@
-"""The models that the training controls build, each for one chosen value, and what they are trained on.
+"""The models that the training controls build, each for one chosen value, and their inputs.
 
 ``settings`` are those of the row of :data:`~companion.explorers.choices.CHOICES`. Keras is imported when a function is
 called.
@@ -11,7 +11,7 @@ import numpy as np
 
 Settings = Mapping[str, Any]
 Shape = tuple[int, ...]
-#: Draws an image, by the name of the estimator.
+#: Draws per image, by the name of the estimator.
 ESTIMATORS = {"pathwise": 1, "score function, 1 draw": 1, "score function, 10 draws": 10}
 
 
@@ -62,7 +62,7 @@ def vae_of_size(value: int, shape: Shape, settings: Settings) -> Any:
 
 
 def beta_vae(value: float, shape: Shape, settings: Settings) -> Any:
-    """A beta-VAE at the price ``value``."""
+    """A beta-VAE with beta = ``value``."""
     from companion.beta_vae import BetaVAE
 
     return BetaVAE(**_networks(BetaVAE, shape, settings), beta=value)
@@ -80,12 +80,12 @@ def conditional_vae(value: int, shape: Shape, settings: Settings) -> Any:
 
 
 def told_apart(value: int, images: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Images with ``value`` labels: the first digits under their own, all others under the last."""
+    """Images with ``value`` labels: the first digits with their own, all others with the last."""
     return images, np.minimum(labels, value - 1)
 
 
 def hierarchical_vae(value: float, shape: Shape, settings: Settings) -> Any:
-    """Two layers of codes, the upper one with ``value`` nats free of charge."""
+    """A VAE with two layers of codes, the upper one with ``value`` nats of free bits."""
     from companion.hierarchical_vae import HierarchicalVAE
 
     how = {"latent_dims": tuple(settings["latent_dims"]), "seed": settings["seed"]}
@@ -94,7 +94,7 @@ def hierarchical_vae(value: float, shape: Shape, settings: Settings) -> Any:
 
 
 def black_and_white(value: float, images: np.ndarray, labels: Any) -> np.ndarray:
-    """Images cut at one half."""
+    """Images binarised with a threshold of 0.5."""
     from companion.data import binarize
 
     return binarize(images, "threshold")
@@ -109,7 +109,7 @@ def vq_vae(value: int, shape: Shape, settings: Settings) -> Any:
 
 
 def iwae(value: int, shape: Shape, settings: Settings) -> Any:
-    """An IWAE with ``value`` draws an image."""
+    """An IWAE with ``value`` draws per image."""
     from companion.iwae import IWAE
 
     return IWAE(**_networks(IWAE, shape, settings), num_samples=value)

@@ -1,7 +1,7 @@
-"""A control over real training: choose a value, press a button, watch the progress, see what came out.
+"""A control that trains a model: choose a value, press a button, watch the progress, see the result.
 
-It is made of plain ipywidgets, versions 7 and 8 alike, and needs a kernel. In the stored book stands what one recorded
-training gave, with the advice to run the chapter.
+It is made of plain ipywidgets, version 7 or 8, and needs a kernel. The stored book shows the result of one recorded
+training, with the advice to run the chapter.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ WITHOUT_IPYWIDGETS = (
 
 
 class TrainingControl:
-    """The control of one of :data:`~companion.explorers.choices.CHOICES`; ``result`` is what the last press gave.
+    """The control of one of :data:`~companion.explorers.choices.CHOICES`; ``result`` is that of the last press.
 
-    ``train(choice, value, progress=...)`` is the function that is run, headless as well as from the button. An error in
-    it is written under the button and raised again, so that the notebook shows its whole story.
+    ``train(choice, value, progress=...)`` is the function that is run, from the button or without it. An error in it is
+    written under the button and raised again, so that the notebook shows the traceback.
     Raises :class:`~companion.errors.BadInput` for a choice that is not in the table.
     """
 
@@ -36,7 +36,7 @@ class TrainingControl:
 
     @property
     def box(self) -> Any:
-        """The box with its parts ``values``, ``button``, ``progress``, ``picture`` and ``words``, made on demand."""
+        """The box with its parts ``values``, ``button``, ``progress``, ``picture`` and ``words``, made when needed."""
         if self._box is None:
             self._box = _box_of(self.choice)
             self._box.button.on_click(self.press)
@@ -72,7 +72,7 @@ class TrainingControl:
             display(self.still(), raw=True)
 
     def still(self) -> dict[str, str]:
-        """What stands where nothing can be pressed: the recorded picture and, in a kernel, what is missing there."""
+        """What is shown where nothing can be pressed: the recorded picture and, in a kernel, what is missing."""
         missing = "" if is_stored() else WITHOUT_IPYWIDGETS
         line = f"<p>{escape(missing)}</p>" if missing else ""
         words = missing or f"A control that trains: {CHOICES[self.choice].label}"
@@ -80,9 +80,9 @@ class TrainingControl:
 
 
 def training_control(choice: str) -> TrainingControl:
-    """A control that trains a small model of the digits with a value that the reader chooses.
+    """A control that trains a small model of the digits with a value that you choose.
 
-    As a cell's last line it shows itself. ``choice`` says what is chosen: ``code_size`` in chapter 01,
+    As the last line of a cell it shows itself. ``choice`` says what is chosen: ``code_size`` in chapter 01,
     ``hidden_units`` in 02, ``estimator`` in 03, ``sigma`` in 04, ``latent_dim`` in 05, ``beta`` in 06, ``num_labels``
     in 07, ``free_bits`` in 08, ``num_codes`` in 09 and ``k`` in 10. Without the package ipywidgets it is a still
     picture with a line that says so. Raises :class:`~companion.errors.BadInput` for another choice.
@@ -106,7 +106,7 @@ def _box_of(choice: str) -> Any:
     box.button = ipywidgets.Button(description="Train", tooltip=f"Train with the chosen {row.label}")
     box.progress = ipywidgets.FloatProgress(min=0.0, max=1.0, description="progress", style=wide)
     box.words, box.picture = ipywidgets.HTML(), ipywidgets.HTML()
-    # Wrapped, so that the three stand below each other on a phone.
+    # Wrapped, so that the three are below each other on a phone.
     row_of_three = ipywidgets.HBox((box.values, box.button, box.progress), layout={"flex_flow": "row wrap"})
     box.children = (row_of_three, box.picture, box.words)
     return box

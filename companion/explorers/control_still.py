@@ -1,7 +1,7 @@
-"""What stands in the book in the place of a training control: the picture and the figures of one recorded training.
+"""What the book shows in place of a training control: the picture and the figures of one recorded training.
 
-``NAME.png`` and ``NAME.json`` lie in ``training`` beside the recorded explorers. ``python -m companion.explorers
-training`` trains once for every control, with the value that stands there at first, and writes them.
+``NAME.png`` and ``NAME.json`` lie in ``training`` next to the recorded explorers. ``python -m companion.explorers
+training`` trains once per control, with its first value, and writes them.
 """
 
 import json
@@ -24,7 +24,7 @@ COLOURS = 16
 
 
 def record_still(choice: str, out: Path, *, epochs: int | None = None) -> None:
-    """Train with the first value of ``choice``, and keep picture, figures, settings and versions in ``out``."""
+    """Train with the first value of ``choice``, and write picture, figures, settings and versions to ``out``."""
     from companion.machine import commit, versions
 
     result = train(choice, CHOICES[choice].first, epochs=epochs)
@@ -46,13 +46,13 @@ def record_still(choice: str, out: Path, *, epochs: int | None = None) -> None:
 
 
 def record_stills(out: Path, choices: Iterable[str] = tuple(CHOICES)) -> None:
-    """Record the stills of ``choices``, all where nothing is said: a few minutes on two cores."""
+    """Record the stills of ``choices``, by default all of them: a few minutes on two cores."""
     for choice in choices:
         record_still(choice, out)
 
 
 def read_still(choice: str, place: Path | None = None) -> tuple[dict[str, Any], bytes]:
-    """The record of ``choice`` and its picture; raises :class:`~companion.errors.BadInput` where they are not whole."""
+    """The record of ``choice`` and its picture; raises :class:`~companion.errors.BadInput` where they are damaged."""
     own = place or folder() / STILLS
     try:
         facts = json.loads((own / f"{choice}.json").read_text(encoding="utf-8"))
@@ -60,12 +60,12 @@ def read_still(choice: str, place: Path | None = None) -> tuple[dict[str, Any], 
     except (OSError, ValueError) as error:
         raise BadInput(
             f"the training of {choice!r} is not recorded here ({error}): expected {choice}.json and {choice}.png; "
-            f"record it by {COMMAND}."
+            f"record it with {COMMAND}."
         ) from error
     if facts["sha256"] != sha256(png).hexdigest():
         raise BadInput(
-            f"{choice}.png is not the picture that {choice}.json tells of: expected sha256 {facts['sha256']}; record "
-            f"both again by {COMMAND}."
+            f"{choice}.png is not the picture that {choice}.json describes: expected sha256 {facts['sha256']}; record "
+            f"both again with {COMMAND}."
         )
     return facts, png
 
@@ -81,6 +81,6 @@ def html_of_still(choice: str) -> str:
 
 
 def picture(png: bytes, alt: str) -> str:
-    """A PNG as an element of HTML that holds it."""
+    """A PNG as an HTML element."""
     source = f"data:image/png;base64,{b64encode(png).decode('ascii')}"
     return f'<img style="max-width: 100%" src="{source}" alt="{escape(alt)}">'

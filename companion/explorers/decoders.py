@@ -1,7 +1,7 @@
-"""A Keras decoder as a list of steps that a page can follow without Keras.
+"""A Keras decoder as a list of steps that a page can compute without Keras.
 
-A step is a small mapping: ``{"do": "dense", ...}``. The numbers of its kernel and bias lie in the packed arrays at the
-positions that it names. The front end, ``front/decoders.js``, knows the same steps.
+A step is a small mapping: ``{"do": "dense", ...}``. Its kernel and bias are in the packed arrays, at the positions that
+it names. The front end, ``front/decoders.js``, computes the same steps.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from companion.errors import BadInput
 
 Step = dict[str, Any]
 
-# What leaves a code as it is, or concerns the condition alone, which `join` takes.
+# Layers that do not change a code, or that concern the condition alone, which `join` takes.
 _WITHOUT_A_STEP = ("InputLayer", "Flatten", "Dropout", "Rescaling")
 _ACTIVATIONS = ("linear", "relu", "sigmoid")
 
@@ -32,11 +32,11 @@ class Arrays:
 def steps_of(decoder: Any, arrays: Arrays, *, logits: bool = True) -> list[Step]:
     """The steps of ``decoder``, a Keras model of the layers in :mod:`companion.networks`; its numbers go to ``arrays``.
 
-    ``logits=True`` adds the sigmoid that makes pixels of what the decoder returns.
+    ``logits=True`` adds the sigmoid that turns the decoder's logits into pixels.
     Raises :class:`~companion.errors.BadInput` for a layer or an activation that the front end does not know.
     """
     steps: list[Step] = []
-    # Not `layers`: an operation such as tanh in the middle of a network is none of them, and would be lost in silence.
+    # Not `layers`: an operation such as tanh in the middle of a network is not a layer and would be missed.
     for layer in getattr(decoder, "operations", decoder.layers):
         step = _step_of(layer, decoder, arrays)
         steps += [step | {"shape": _shape(layer)}] if step else []
@@ -45,17 +45,17 @@ def steps_of(decoder: Any, arrays: Arrays, *, logits: bool = True) -> list[Step]
 
 
 def _step_of(layer: Any, decoder: Any, arrays: Arrays) -> Step:
-    """The step that does what ``layer`` does; an empty one where nothing is to be done."""
+    """The step that computes ``layer``; an empty one for a layer that changes nothing."""
     kind = type(layer).__name__
     if kind in _WITHOUT_A_STEP:
         return {}
     if kind == "Dense":
         return _weighed("dense", arrays, layer, layer.get_weights()[0])
     if kind == "Conv2DTranspose":
-        # Each number of the input is spread over the output, so the input's channels come first.
+        # Each input number is added to several outputs, so the channels of the input come first.
         return _spread(arrays, layer, layer.get_weights()[0].transpose(3, 0, 1, 2))
     if kind == "Conv2D" and tuple(layer.strides) == (1, 1):
-        # With a stride of one a convolution is a transposed one whose kernel is turned round.
+        # With stride 1 a convolution is a transposed convolution with the kernel reversed.
         return _spread(arrays, layer, layer.get_weights()[0][::-1, ::-1].transpose(2, 0, 1, 3))
     if kind == "Reshape":
         return {"do": "reshape"}
@@ -70,14 +70,14 @@ def _step_of(layer: Any, decoder: Any, arrays: Arrays) -> Step:
         (top, _), (left, _) = layer.cropping
         return {"do": "crop", "top": top, "left": left}
     raise BadInput(
-        f"a decoder with a {kind} layer: the front end knows Dense, Reshape, Conv2D with stride 1, Conv2DTranspose and "
-        f"Cropping2D, tanh, a product with a number, and a condition beside a dense layer; build the decoder with "
+        f"a decoder with a {kind} layer: expected Dense, Reshape, Conv2D with stride 1, Conv2DTranspose, Cropping2D, "
+        f"tanh, a product with a number, or a condition joined to a dense layer; build the decoder with "
         f"companion.networks."
     )
 
 
 def _factor(operation: Any, kind: str) -> float | None:
-    """The number by which ``operation`` multiplies what it is given; None where both sides are computed."""
+    """The constant by which ``operation`` multiplies its input; None where both factors are computed."""
     first, second = operation._inbound_nodes[-1].arguments.args
     if kind == "Multiply" and isinstance(first, (int, float)):
         return float(first)
@@ -87,7 +87,7 @@ def _factor(operation: Any, kind: str) -> float | None:
 
 
 def _shape(layer: Any) -> list[int]:
-    """What one image becomes in ``layer``, without the batch axis."""
+    """The output shape of ``layer`` for one image, without the batch axis."""
     return [int(size) for size in layer.output.shape[1:]]
 
 
@@ -95,7 +95,7 @@ def _weighed(do: str, arrays: Arrays, layer: Any, kernel: np.ndarray) -> Step:
     activation = layer.activation.__name__
     if activation not in _ACTIVATIONS:
         raise BadInput(
-            f"a decoder with the activation {activation}: the front end knows {', '.join(_ACTIVATIONS)}; use relu."
+            f"a decoder with the activation {activation}: expected one of {', '.join(_ACTIVATIONS)}; use relu."
         )
     bias = layer.get_weights()[1]
     return {"do": do, "kernel": arrays.add(kernel), "bias": arrays.add(bias), "activation": activation}
@@ -104,7 +104,7 @@ def _weighed(do: str, arrays: Arrays, layer: Any, kernel: np.ndarray) -> Step:
 def _spread(arrays: Arrays, layer: Any, kernel: np.ndarray) -> Step:
     if layer.padding != "same":
         raise BadInput(
-            f"a convolution with padding={layer.padding!r}: the front end knows 'same'; build the decoder with it."
+            f"a convolution with padding={layer.padding!r}: expected padding='same'; build the decoder with it."
         )
     stride, width = int(layer.strides[0]), kernel.shape[1]
     return _weighed("spread", arrays, layer, kernel) | {

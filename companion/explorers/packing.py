@@ -1,7 +1,7 @@
-"""Arrays as a few bytes each: float16, or int8 with one scale for each column. The front end unpacks the same bytes.
+"""Arrays in few bytes: float16, or int8 with one scale per column. The front end unpacks the same bytes.
 
-A packed set is one string of bytes and a list of entries, one an array, that say where it begins and how it is kept.
-An int8 array is preceded by the scales of its columns, its last axis, as little-endian float32.
+A packed set is one string of bytes and a list of entries, one per array, that say where it begins and how it is stored.
+An int8 array is preceded by the scales of its columns (its last axis) as little-endian float32.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ import numpy as np
 
 from companion.errors import BadInput, as_array, check_choice
 
-#: Two bytes a number, or one byte a number and four a column.
+#: Two bytes per number, or one byte per number and four per column.
 FORMATS = ("float16", "int8")
-#: From how many numbers on an array is worth the rounding of int8.
+#: The smallest size of an array that is stored as int8.
 INT8_FROM = 10_000
-_LARGEST = 127  # int8 reaches from -128; without that value the two signs are alike
+_LARGEST = 127  # int8 begins at -128, which is not used, so that both signs have the same range
 
 Entry = dict[str, Any]
 
@@ -25,9 +25,9 @@ def pack(
 ) -> tuple[bytes, list[Entry]]:
     """Return ``arrays`` as bytes, and for each an entry ``{"shape", "kept_as", "at"}``, ``at`` its first byte.
 
-    ``kept_as="int8"`` rounds each column to 255 steps between its largest value and that value's negative. Arrays of
-    fewer than ``int8_from`` numbers, and those with one axis, such as biases, are float16 in either case: there is
-    little to save, and what the first layers round off, the last ones enlarge.
+    ``kept_as="int8"`` rounds each column to 255 steps between its largest absolute value and the negative of that.
+    Arrays of fewer than ``int8_from`` numbers, and those with one axis, such as biases, are float16 in either case:
+    little would be saved, and later layers would amplify the rounding errors.
     Raises :class:`~companion.errors.BadInput` for an unknown format, and for numbers that are not finite or too large.
     """
     check_choice("kept_as", kept_as, FORMATS)
@@ -43,7 +43,7 @@ def pack(
 
 
 def unpack(content: bytes, entries: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-    """Return the float32 arrays that :func:`pack` made ``content`` and ``entries`` from, as exactly as they were kept.
+    """Return the float32 arrays that :func:`pack` made ``content`` and ``entries`` from, up to its rounding.
 
     Raises :class:`~companion.errors.BadInput` where ``content`` is shorter than its entries say.
     """
@@ -52,7 +52,7 @@ def unpack(content: bytes, entries: Sequence[Mapping[str, Any]]) -> list[np.ndar
 
 def _as_int8(array: np.ndarray) -> bytes:
     columns = array.reshape(-1, array.shape[-1])
-    # A column of zeros needs a scale all the same, or it would be divided by nothing.
+    # A column of zeros needs a scale, too, or it would be divided by zero.
     scales = np.maximum(np.abs(columns).max(axis=0, initial=0.0) / _LARGEST, np.finfo("<f4").tiny)
     scales = scales.astype("<f4")
     steps = np.clip(np.rint(columns / scales), -_LARGEST, _LARGEST).astype("<i1")
@@ -69,8 +69,8 @@ def _unpacked(content: bytes, entry: Mapping[str, Any]) -> np.ndarray:
         steps = np.frombuffer(content, "<i1", count, at + scales.nbytes)
     except ValueError as error:
         raise BadInput(
-            f"{len(content)} packed bytes hold no array {shape} at {at}: expected what pack returned; pass both of its "
-            f"results unchanged."
+            f"{len(content)} packed bytes hold no array of shape {shape} at byte {at}: expected what pack returned; "
+            f"pass both of its results unchanged."
         ) from error
     return (steps.reshape(-1, shape[-1]) * scales).reshape(shape)
 
@@ -80,7 +80,7 @@ def _checked(given: Any, position: int) -> np.ndarray:
     largest = float(np.abs(array).max(initial=0.0))
     if not largest <= float(np.finfo("float16").max):
         raise BadInput(
-            f"array {position} holds {largest:g} in size: expected finite numbers up to {np.finfo('float16').max:g}; "
-            f"train the network again."
+            f"array {position} holds an absolute value of {largest:g}: expected finite numbers up to "
+            f"{np.finfo('float16').max:g}; train the network again."
         )
     return array

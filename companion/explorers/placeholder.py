@@ -1,16 +1,16 @@
-"""What a notebook stores of an explorer: its name and its still picture, a few kilobytes that never change."""
+"""What a notebook stores of an explorer: its name and its still picture, a few kilobytes that do not change."""
 
 from base64 import b64encode
 from html import escape
 
 from companion.explorers.recording import Recorded
 
-#: The book's own script brings what bears this attribute to life; ``book/_ext/explorers.py`` looks for it too.
+#: The book's script makes elements with this attribute interactive; ``book/_ext/explorers.py`` looks for it, too.
 MARK = "data-explorer"
 
 
 def html_of(recorded: Recorded) -> str:
-    """The placeholder: an element that names the explorer, with the still picture and its description inside."""
+    """The placeholder: an HTML element that names the explorer and holds the still picture and its description."""
     name, title, alt = (
         escape(text) for text in (recorded.name, recorded.facts["title"], recorded.facts["alt"])
     )

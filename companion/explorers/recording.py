@@ -1,8 +1,8 @@
-"""The files of an explorer: what it shows, its decoders' weights, its still picture, and how they came to be.
+"""The files of an explorer: what it shows, the weights of its decoders, its still picture, and how they were made.
 
 ``explorer.json`` holds the settings of the run and all small figures, ``weights.bin`` the packed decoders,
-``still.png`` the picture that stands in the explorer's place where nothing can move, and ``keras.npz`` codes with the
-pixels that Keras decoded from them, against which the front end is tested.
+``still.png`` the picture for places where nothing is interactive, and ``keras.npz`` codes with the pixels that Keras
+decoded from them, against which the front end is tested.
 """
 
 import json
@@ -27,7 +27,7 @@ PIXEL_STEPS = 1023
 
 @dataclass(frozen=True)
 class Recorded:
-    """An explorer as it lies in its folder. ``facts`` go to the front end as they are."""
+    """An explorer as stored in its folder. ``facts`` go to the front end unchanged."""
 
     name: str
     facts: dict[str, Any]
@@ -37,7 +37,7 @@ class Recorded:
 
 @dataclass
 class Draft:
-    """An explorer while it is being recorded; ``shown`` is whatever its own front end reads."""
+    """An explorer while it is being recorded; ``shown`` is what its part of the front end reads."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ class Draft:
     decoded: dict[str, np.ndarray] = field(default_factory=dict)
 
     def add_decoder(self, name: str, decoder: Any, codes: np.ndarray, condition: Any = None) -> None:
-        """Keep a Keras ``decoder`` of logits under ``name``, and what it makes of the first 50 ``codes``."""
+        """Add a Keras ``decoder`` of logits as ``name``, and the pixels it decodes from the first 50 ``codes``."""
         self.decoders[name] = steps_of(decoder, self.arrays)
         codes = np.asarray(codes, "float32")[:CHECKED_CODES]
         given = codes if condition is None else [codes, np.asarray(condition, "float32")[:CHECKED_CODES]]
@@ -57,11 +57,11 @@ class Draft:
         self.decoded[f"{name}: codes"] = codes
         if condition is not None:
             self.decoded[f"{name}: condition"] = given[1]
-        # A step of 1/1023 is finer than what is to be told apart, and zip packs it well.
+        # Steps of 1/1023 are fine enough for the test, and compress well.
         self.decoded[f"{name}: pixels"] = np.rint(pixels * PIXEL_STEPS).astype("uint16")
 
     def add_network(self, name: str, network: Any, codes: np.ndarray) -> None:
-        """Keep a Keras ``network`` whose outputs are numbers, and what it makes of the first 50 ``codes``."""
+        """Add a Keras ``network`` whose outputs are numbers, and its outputs for the first 50 ``codes``."""
         self.decoders[name] = steps_of(network, self.arrays, logits=False)
         self.decoded[f"{name}: codes"] = np.asarray(codes, "float32")[:CHECKED_CODES]
         self.decoded[f"{name}: numbers"] = np.asarray(network(self.decoded[f"{name}: codes"]), "float32")
@@ -70,7 +70,7 @@ class Draft:
 def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8", *, colours: int = 64) -> None:
     """Write the files of ``draft`` into the folder ``out``; ``still`` is a :class:`~companion.plots.BookFigure`.
 
-    ``colours`` is how many the still may have: more where small dots in many colours must be told apart.
+    ``colours`` is the number of colours of the still: more where it has small dots in many colours.
     """
     from companion.machine import commit, versions
 
@@ -90,7 +90,7 @@ def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8", *, colours
         "shown": draft.shown,
     }
     out.mkdir(parents=True, exist_ok=True)
-    # The facts come last: a folder that was left half written has none, and counts as not recorded.
+    # The facts are written last: a half-written folder has none and counts as not recorded.
     (out / FACTS).unlink(missing_ok=True)
     (out / WEIGHTS).write_bytes(weights)
     (out / STILL).write_bytes(light_png(still.image_bytes(), colours))
@@ -101,7 +101,7 @@ def write(draft: Draft, out: Path, still: Any, kept_as: str = "int8", *, colours
 
 
 def light_png(png: bytes, colours: int = 64) -> bytes:
-    """The picture ``png`` with a palette of ``colours``: a third of the bytes, and hardly a difference to the eye."""
+    """The picture ``png`` with a palette of ``colours``: a third of the bytes, with little visible difference."""
     from io import BytesIO
 
     from PIL import Image
@@ -113,7 +113,7 @@ def light_png(png: bytes, colours: int = 64) -> bytes:
 
 
 def folder() -> Path:
-    """Where the recorded explorers lie: in the package where it was installed from a wheel, else in ``results``."""
+    """The folder of the recorded explorers: in the package if it was installed from a wheel, else in ``results``."""
     package = Path(__file__).resolve().parent
     installed, checkout = package / "recorded", package.parents[1] / "results" / "explorers"
     return installed if installed.is_dir() else checkout
@@ -129,12 +129,12 @@ def read(name: str, place: Path | None = None) -> Recorded:
     except (OSError, ValueError) as error:
         raise BadInput(
             f"the explorer {name!r} is not recorded here ({error}): expected one of "
-            f"{', '.join(names(place)) or 'none'}; record it by python -m companion.explorers {name}."
+            f"{', '.join(names(place)) or 'none'}; record it with python -m companion.explorers {name}."
         ) from error
     if facts.get("schema") != SCHEMA:
         raise BadInput(
-            f"the explorer {name!r} was recorded with schema {facts.get('schema')!r}, and companion "
-            f"{companion.__version__} reads {SCHEMA}; record it again by python -m companion.explorers {name}."
+            f"the explorer {name!r} was recorded with schema {facts.get('schema')!r}: expected {SCHEMA}, which "
+            f"companion {companion.__version__} reads; record it again with python -m companion.explorers {name}."
         )
     return recorded
 
@@ -145,7 +145,7 @@ def names(place: Path | None = None) -> list[str]:
 
 
 def rounded(values: Any, decimals: int = 3) -> Any:
-    """Numbers as JSON keeps them: lists, rounded, without a minus before nothing."""
+    """Numbers for JSON: lists, rounded, without negative zeros."""
     return (np.round(np.asarray(values, "float64"), decimals) + 0.0).tolist()
 
 

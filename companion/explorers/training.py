@@ -1,4 +1,4 @@
-"""What a training control runs: one training with the chosen value, its figures and its picture."""
+"""The training behind a training control: one run with the chosen value, its figures and its picture."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Progress = Callable[[float], object]
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of one training: the picture, the figures by name and in words, the settings, and the model."""
+    """The result of one training: the picture, the figures by name and in words, the settings, and the model."""
 
     figure: BookFigure
     figures: dict[str, float]
@@ -28,9 +28,9 @@ def train(
 ) -> Trained:
     """Train a small model of the digits with ``choice`` set to ``value``, and measure it on unseen images.
 
-    ``choice`` is a name of :data:`~companion.explorers.choices.CHOICES`, ``value`` one of those offered there, and
-    ``epochs`` those of its settings where nothing is said. ``progress`` is told after each epoch which part is done, up
-    to 1. Figures whose unit is nats are means over images. The seeds of Python, NumPy and Keras are set.
+    ``choice`` is a name of :data:`~companion.explorers.choices.CHOICES`, ``value`` one of the values offered there;
+    ``epochs`` replaces those of its settings. ``progress`` is called after each epoch with the part that is done, up to
+    1. Figures in nats are means over images. The seeds of Python, NumPy and Keras are set.
     Raises :class:`~companion.errors.BadInput` for a choice or value that is not offered, and for epochs below 1.
     """
     row = CHOICES[check_choice("choice", choice, CHOICES)]
@@ -46,7 +46,7 @@ def train(
     dataset = data.load(settings["dataset"])
     keras.utils.set_random_seed(settings["seed"])
     model = row.build(value, dataset.image_shape, settings)
-    # Without XLA, which has to compile before it begins.
+    # Without XLA, which would have to compile first.
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), jit_compile=False)
     told = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: progress((epoch + 1) / settings["epochs"])
@@ -64,7 +64,7 @@ def train(
 
 
 def words_of(settings: dict[str, Any], figures: dict[str, float]) -> str:
-    """One line that says what was trained and what it measured."""
+    """One line that says what was trained and what was measured."""
     row, epochs = CHOICES[settings["choice"]], settings["epochs"]
     what = f"{row.label}: {settings['value']}. After {epochs} epoch{'s' if epochs > 1 else ''}"
     return f"{what}: {row.sentence.format(**figures)}.".replace(" -", " −")
@@ -76,6 +76,4 @@ def check_offered(name: str, row: Choice, value: Any) -> Any:
         for offered in row.values:
             if value == offered:
                 return offered
-    raise BadInput(
-        f"{name}={value!r}: expected one of {'; '.join(map(str, row.values))}; choose one of these."
-    )
+    raise BadInput(f"{name}={value!r}: expected one of {'; '.join(map(str, row.values))}; pass one of these.")

@@ -17,7 +17,7 @@ from companion.explorers.placeholder import html_of
 from companion.explorers.recording import Recorded, read
 
 FRONT = Path(__file__).resolve().parent / "front"
-#: The order in which the parts are joined; an explorer of its own comes between the stage and the mount.
+#: The order in which the parts are joined; the parts of the explorers come between the two groups.
 SHARED, LAST = ("numbers.js", "decoders.js", "stage.js", "gaussians.js"), ("mount.js",)
 WITHOUT_ANYWIDGET = (
     "This explorer moves in a notebook that has the package anywidget: call `pip install anywidget`, restart the "
@@ -26,9 +26,9 @@ WITHOUT_ANYWIDGET = (
 
 
 def front_end() -> str:
-    """The whole front end as one piece of JavaScript that defines ``mountExplorer`` and nothing outside itself.
+    """The whole front end as one piece of JavaScript that defines ``mountExplorer`` and no other global.
 
-    The same text serves as the widget's module and, in a function of its own, as the book's script.
+    The same text is the widget's module and, inside a function, the book's script.
     """
     own = sorted(path.name for path in FRONT.glob("explore_*.js"))
     parts = [(FRONT / name).read_text(encoding="utf-8") for name in (*SHARED, *own, *LAST)]
@@ -41,7 +41,7 @@ def module() -> str:
 
 
 def book_script() -> str:
-    """The front end as a classic script, which a page opened from a folder may load, too."""
+    """The front end as a classic script, which a page that is opened from a folder can load, too."""
     book = (FRONT / "book.js").read_text(encoding="utf-8")
     return f'(() => {{\n"use strict";\n{front_end()}\n{book}\n}})();\n'
 
@@ -65,25 +65,25 @@ class Still:
 
 
 def explorer(name: str, **start: Any) -> Any:
-    """The recorded explorer ``name``; ``start`` sets where it stands at first, such as ``z=[1.0, 0.0]``.
+    """The recorded explorer ``name``; ``start`` sets its initial state, such as ``z=[1.0, 0.0]``.
 
-    What is returned shows itself as the last line of a cell. Its ``state`` is a dictionary that follows what is moved
-    on the page, and moves the page when another dictionary is assigned. Without the package anywidget it is a still
-    picture with a line that says so.
-    Raises :class:`~companion.errors.BadInput` for an explorer that is not recorded, and for a start it does not know.
+    What is returned shows itself as the last line of a cell. Its ``state`` is a dictionary that follows the page, and
+    changes the page when another dictionary is assigned. Without the package anywidget it is a still picture with a
+    line that says so.
+    Raises :class:`~companion.errors.BadInput` for an explorer that is not recorded, and for an unknown ``start``.
     """
     recorded = read(name)
     known = recorded.facts["start"]
     if unknown := set(start) - set(known):
         raise BadInput(
-            f"{name} was given {', '.join(sorted(unknown))}: expected some of {', '.join(known)}; pass these by name."
+            f"{name} got {', '.join(sorted(unknown))}: expected some of {', '.join(known)}; pass these by name."
         )
     state = {**known, **start}
     return _widget_class()(recorded, state) if find_spec("anywidget") else Still(recorded, state)
 
 
 def is_stored() -> bool:
-    """Whether the cell is run to be stored in the book, where a widget's changing numbers would say nothing."""
+    """Whether the cell is run to be stored in the book, where a still picture replaces the widget."""
     return os.environ.get("COMPANION_QUIET") == "1"
 
 
@@ -93,7 +93,7 @@ def _widget_class() -> Any:
     import traitlets
 
     class Explorer(anywidget.AnyWidget):
-        """The widget of all explorers; ``facts`` say which one it is."""
+        """The widget of all explorers; ``facts`` determine which one it is."""
 
         _esm = module()
         facts = traitlets.Dict().tag(sync=True)

@@ -200,7 +200,7 @@ def test_a_notebook_gets_a_widget_and_the_book_the_placeholder_alone(name, monke
 
 def test_the_start_can_be_chosen_and_a_wrong_name_is_refused():
     assert explorers.latent_plane(z=[2.0, -1.0]).state["z"] == [2.0, -1.0]
-    with pytest.raises(BadInput, match="given w: expected some of mode, z, first"):
+    with pytest.raises(BadInput, match="got w: expected some of mode, z, first"):
         explorers.latent_plane(w=1)
     with pytest.raises(BadInput, match="'nowhere' is not recorded"):
         explorers.explorer("nowhere")
@@ -233,7 +233,7 @@ def test_the_command_refuses_what_it_does_not_know(capsys, tmp_path):
     assert main(["nowhere"]) == 2
     assert "expected one of" in capsys.readouterr().err
     assert main(["latent_plane", "latent_plane", "--out", str(tmp_path / "all")]) == 2
-    assert "one folder" in capsys.readouterr().err
+    assert "expected one explorer" in capsys.readouterr().err
     assert not (tmp_path / "all").exists()
 
 
@@ -246,7 +246,7 @@ def test_a_record_of_another_time_is_refused(tmp_path):
     with pytest.raises(BadInput, match="schema 0"):
         recording.read("old", tmp_path)
     (own / recording.FACTS).write_text("{", encoding="utf-8")
-    with pytest.raises(BadInput, match="record it by"):
+    with pytest.raises(BadInput, match="record it with"):
         recording.read("old", tmp_path)
 
 

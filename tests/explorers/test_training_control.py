@@ -145,7 +145,7 @@ def test_the_score_function_model_is_saved_whole(tmp_path):
         (lambda: train("estimator", "path"), "expected one of pathwise; score function, 1 draw"),
         (lambda: train("beta", 1, epochs=0), "epochs=0: expected a whole number of at least 1"),
         (lambda: explorers.training_control("size"), "expected one of code_size"),
-        (lambda: control_still.read_still("beta", ROOT), "record it by"),
+        (lambda: control_still.read_still("beta", ROOT), "record it with"),
     ],
 )
 def test_what_is_not_offered_is_refused(call, words):

@@ -9,7 +9,7 @@ function activate(values, activation) {
   return values;
 }
 
-/* Inputs outside, outputs inside: kernels are read in their order, and inputs that a relu has put to sleep cost nothing. */
+/* Inputs in the outer loop, outputs in the inner: kernels are read in order, and inputs that a relu has set to 0 are skipped. */
 function denseStep(kernel, bias, activation) {
   const out = new Float32Array(bias.length);
   const width = out.length;

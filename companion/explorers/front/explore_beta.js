@@ -1,4 +1,4 @@
-/* Chapter 06: the price of the code on a slider: traversals of one image's code, and the way along rate and distortion. */
+/* Chapter 06: beta on a slider, with traversals of the code of one image and the curve of distortion against rate. */
 
 explore.beta = (live, { shown, decoders, state, move }) => {
   const { models, values, images } = shown;
@@ -6,13 +6,13 @@ explore.beta = (live, { shown, decoders, state, move }) => {
   const dims = models[0].kl.length;
   const [height, width] = shown.shape;
   const help =
-    "Move the slider from price to price. Each row of pictures changes one coordinate of one image's code; the most " +
-    "costly coordinate comes first. The point shows where the model stands between rate and distortion.";
+    "Move the slider to change beta. Each row of pictures changes one coordinate of the code of one image; the " +
+    "coordinate with the largest KL comes first. The point shows the rate and the distortion of the model.";
   const words = readout();
-  const price = slider({ label: "Price beta", min: 0, max: betas.length - 1, step: 1, shown: (i) => String(betas[i]) },
+  const weight = slider({ label: "beta", min: 0, max: betas.length - 1, step: 1, shown: (i) => String(betas[i]) },
     (i) => move({ beta: betas[i] }));
   const image = choice("Image", images.map((name, i) => [i, name]), (value) => move({ image: Number(value) }));
-  const grid = picture(dims * height, values.length * width, "Traversals: one row a coordinate");
+  const grid = picture(dims * height, values.length * width, "Traversals: one row per coordinate");
   grid.canvas.classList.add("explorer-grid");
   const mosaic = new Float32Array(dims * height * values.length * width);
 
@@ -44,7 +44,7 @@ explore.beta = (live, { shown, decoders, state, move }) => {
 
   live.append(
     element("p", { class: "explorer-help" }, help),
-    row(price.node, image.node),
+    row(weight.node, image.node),
     row(
       column(caption(`coordinates from ${written(values[0], 0)} to ${written(values[values.length - 1], 0)}`), grid.canvas),
       column(caption("distortion by rate, nats"), chart.svg),
@@ -53,7 +53,7 @@ explore.beta = (live, { shown, decoders, state, move }) => {
   );
   return () => {
     const model = models[betas.indexOf(state.beta)];
-    price.set(betas.indexOf(state.beta));
+    weight.set(betas.indexOf(state.beta));
     image.set(state.image);
     drawGrid(model);
     moveMarker(mark, chart.to, [model.rate, model.distortion]);
@@ -61,7 +61,7 @@ explore.beta = (live, { shown, decoders, state, move }) => {
     words.say(
       `beta = ${model.beta}: rate ${written(model.rate, 1)} + distortion ${written(model.distortion, 1)} = ` +
         `negative ELBO ${written(model.rate + model.distortion, 1)} nats per image.\n` +
-        `${active} of ${dims} coordinates cost more than 0.1 nats: ` +
+        `${active} of ${dims} coordinates have a KL above 0.1 nats: ` +
         `${[...model.kl].sort((a, b) => b - a).map((value) => written(value, 1)).join(", ")}.`,
     );
   };

@@ -13,7 +13,7 @@ explore.hierarchy = (live, { shown, decoders, state, move }) => {
   const help =
     `Drag the point, or focus the plane and use the arrow keys, to move the top code z2. Each of the ${draws} pictures has ` +
     "this z2 and a lower code z1 of its own, drawn from p(z1|z2). Hold z2 and draw again; then keep the noise and move z2. " +
-    `Of an image, the top layer of this model carries ${written(kl[1], 1)} nats, the lower one ${written(kl[0], 1)}.`;
+    `For an average image the KL of the top layer is ${written(kl[1], 1)} nats, that of the lower one ${written(kl[0], 1)}.`;
   const words = readout();
   const group = drawn("g", { "aria-hidden": "true" });
   const mark = marker();

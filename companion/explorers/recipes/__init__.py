@@ -1,1 +1,1 @@
-"""How each explorer is recorded: what is trained, with which settings, and the still picture of it."""
+"""How each explorer is recorded: what is trained, with which settings, and its still picture."""

@@ -1,4 +1,4 @@
-"""What the explorers of chapters 03, 04 and 10 share: a model of one code and one pixel, and draws that are kept."""
+"""What the explorers of chapters 03, 04 and 10 share: a model of one code and one pixel, and recorded noise."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def posterior(x: float) -> tuple[float, float]:
 
 
 def kept_noise(sets: int, draws: int, seed: int) -> list[list[float]]:
-    """Draws from N(0, 1), ``sets`` times ``draws``, the same in every copy of the book."""
+    """Draws from N(0, 1), ``sets`` times ``draws``, equal in every copy of the book."""
     return rounded(np.random.default_rng(seed).normal(size=(sets, draws)), 3)
 
 

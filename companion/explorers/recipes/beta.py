@@ -1,4 +1,4 @@
-"""Record the explorer of chapter 06: beta-VAEs of drawn shapes at five prices, with what each coordinate costs."""
+"""Record the explorer of chapter 06: beta-VAEs of drawn shapes with five betas, and the KL of each coordinate."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ SHOWN_IMAGES = 4
 
 
 def record(out: Path, settings: dict[str, Any] | None = None) -> None:
-    """Train a model a price, a minute on two cores, and write the explorer into the folder ``out``."""
+    """Train a model per beta, a minute on two cores, and write the explorer into the folder ``out``."""
     from companion import data
 
     chosen = SETTINGS | (settings or {})
@@ -80,7 +80,7 @@ def _measured(model: Any, test: np.ndarray) -> dict[str, Any]:
 
 
 def _still(models: dict[float, Any], draft: Draft) -> BookFigure:
-    """The dearest coordinate of the first image, changed at the lowest, the middle and the highest price."""
+    """Traversals of the coordinate with the largest KL, for the first image and three values of beta."""
     betas, facts = list(models), draft.shown["models"]
     rows = [0, len(betas) // 2, len(betas) - 1]
     alt = (

@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "kept_as": "float16",
 }
-# A turn by this part of the colour circle keeps neighbours in the list far apart in hue.
+# A step of this part of the colour circle keeps neighbours in the list far apart in hue.
 TURN = 0.382
 START = 4
 
@@ -68,9 +68,9 @@ def _first_of_each(digits: Any) -> np.ndarray:
 
 
 def _lightest_first(model: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The codebook in the order of the ink that a map full of each entry draws, and the codes of ``images`` in it.
+    """The codebook sorted by how dark a map of a single entry is, and the codes of ``images`` in that order.
 
-    The numbers of a codebook come as training leaves them; in this order they say something to the painter.
+    The order of a trained codebook has no meaning; in this order a larger number means more ink.
     """
     count = model.num_embeddings
     full = np.broadcast_to(np.arange(count)[:, None, None], (count, *model.grid_shape))
@@ -79,7 +79,7 @@ def _lightest_first(model: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _colours(count: int) -> list[str]:
-    """A colour an entry, the later the darker, all light enough for black numbers."""
+    """One colour per entry, later ones darker, all light enough for black numbers."""
     colours = [hls_to_rgb(i * TURN % 1, 0.92 - 0.27 * i / max(count - 1, 1), 0.6) for i in range(count)]
     return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in colours]
 

@@ -1,4 +1,4 @@
-"""Record the explorer of chapter 07: a small conditional VAE of the digits, its code of two numbers."""
+"""Record the explorer of chapter 07: a small conditional VAE of the digits with a code of two numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
 
 
 def _still(model: Any, draft: Draft) -> BookFigure:
-    """The style where the explorer begins, with every label."""
+    """The first code of the explorer, decoded with every label."""
     classes, z = draft.shown["classes"], np.array(draft.start["z"])
     pictures = model.decode(np.repeat(z[None], len(classes), axis=0), np.arange(len(classes)))
     alt = (

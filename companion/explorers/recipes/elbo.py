@@ -1,4 +1,4 @@
-"""Record the explorer of chapter 04: a model whose log p(x) is known, and where q stands at first."""
+"""Record the explorer of chapter 04: a model whose log p(x) is known, and the first q."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
 
 
 def _still(draft: Draft) -> BookFigure:
-    """The three densities where the explorer begins."""
+    """The three densities in the first state of the explorer."""
     start = draft.start
     mean, sigma = posterior(start["x"])
     log_evidence = exact_model().log_prob([[start["x"]]])[0]

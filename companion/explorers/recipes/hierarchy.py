@@ -69,7 +69,7 @@ def _trained(images: np.ndarray, chosen: dict[str, Any]) -> Any:
 
 
 def _add_generators(draft: Draft, model: Any, draws: np.random.Generator) -> None:
-    """Mean and log variance of p(z1|z2), the decoder p(x|z1), and what all three make of one another's numbers."""
+    """Add mean and log variance of p(z1|z2) and the decoder p(x|z1), with test inputs and outputs of all three."""
     import keras
 
     prior = model.prior_parts[0]
@@ -80,7 +80,7 @@ def _add_generators(draft: Draft, model: Any, draws: np.random.Generator) -> Non
     draft.add_network("log variance of z1", keras.Model(prior.input, log_var), tops)
     lower = _lower(model, tops, noise)
     draft.add_decoder("pixels", model.pixels_part, lower)
-    # What the page must make of z2 and of the noise when it puts the three together.
+    # For the test in which the page combines the three.
     draft.decoded["pixels: z2"] = tops.astype("float32")
     draft.decoded["pixels: noise"] = noise.astype("float32")
 
@@ -92,7 +92,7 @@ def _lower(model: Any, tops: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def _still(model: Any, draft: Draft, draws: np.random.Generator) -> BookFigure:
-    """The plane of z2 with the point where the explorer begins, and draws of the lower layer for it."""
+    """The plane of z2 with the first point of the explorer, and images from draws of the lower layer for it."""
     shown, z2 = draft.shown, np.array(draft.start["z2"])
     tops = np.repeat(z2[None], DRAWS, axis=0)
     pictures = model.decode(_lower(model, tops, draws.normal(size=(DRAWS, model.latent_dims[0]))))

@@ -1,4 +1,4 @@
-"""Record the explorer of chapter 10: kept draws, by which a bound with k of them is shown on a known log p(x)."""
+"""Record the explorer of chapter 10: noise for draws whose k-sample bounds are compared with a known log p(x)."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
 
 
 def _still(draft: Draft) -> BookFigure:
-    """The draws where the explorer begins, each as high as its share of the weight."""
+    """The draws in the first state of the explorer, each as high as its normalised weight."""
     start, shown = draft.start, draft.shown
     q = start["mu"], start["sigma"]
     z = q[0] + q[1] * np.array(shown["noise"][0][: start["k"]])

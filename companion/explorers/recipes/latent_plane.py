@@ -81,7 +81,7 @@ def _typical(codes: np.ndarray, labels: np.ndarray, kind: int) -> int:
 
 
 def _still(models: dict[str, Any], draft: Draft) -> BookFigure:
-    """Both planes at the point where the explorer begins, and what each model decodes there."""
+    """Both planes with the first point of the explorer, and what each model decodes there."""
     shown, start = draft.shown, np.array(draft.start["z"])
     alt = (
         f"Two planes with the codes of {len(shown['labels'])} digits, coloured by class: of an autoencoder and of a "

@@ -1,4 +1,4 @@
-"""Record the explorer of chapter 03: draws of epsilon, which is all that is random in it."""
+"""Record the explorer of chapter 03: draws of epsilon, the only random part of it."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
 
 
 def _still(draft: Draft) -> BookFigure:
-    """The draws where the explorer begins, each with the slope of f at its place."""
+    """The draws in the first state of the explorer, each with the slope of f at its place."""
     mu, sigma = draft.start["mu"], draft.start["sigma"]
     noise = np.array(draft.shown["noise"][0])
     z = mu + sigma * noise
