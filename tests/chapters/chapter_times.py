@@ -6,6 +6,7 @@ all run and all passed, ``{"failed": true}`` for one that a cell stopped, nothin
 of run times shows; it does so only when every chapter passed, and else leaves the last record as it was.
 
 A chapter's seconds go from the start of its kernel to the end of its last cell. Peak memory is the kernel's own.
+The record names the seconds of every test file, too; by these the next run begins with the longest (longest_first.py).
 """
 
 import json
@@ -19,7 +20,10 @@ import pytest
 from nbval.plugin import IPyNbFile
 
 from companion import machine
+from tests.longest_first import measured_seconds
 from tools.execute import write_whole
+
+pytest_plugins = ["tests.longest_first"]
 
 MADE = Path("_build", "run_times.json")
 STORED = Path("results", "run_times.json")
@@ -113,6 +117,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     chapters = config.stash[TIMES].entries()
     record = {
         "chapters": chapters,
+        "files": measured_seconds(config),
         "tests": whole_run(terminalreporter, config),
         "machine": machine.processor(),
         "versions": machine.versions(os.environ.get("KERAS_BACKEND", "tensorflow")),

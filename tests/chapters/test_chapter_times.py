@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,20 +24,16 @@ def write_chapter(folder: Path, name: str, cells: list[str]) -> None:
 
 
 def run_chapters(folder: Path, *options: str) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "tests.chapters.notebook_guard",
-        "--nbval",
-        "--nbval-current-env",
-    ]
-    command += ["-p", "no:cacheprovider", f"--rootdir={folder}", *options, str(folder / "chapters")]
+    guard = ("-p", "tests.chapters.notebook_guard", "--nbval", "--nbval-current-env")
+    return run_tests(folder, *guard, *options, str(folder / "chapters"))
+
+
+def run_tests(folder: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--rootdir={folder}", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = clean | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     ).stdout
 
 
@@ -61,6 +58,21 @@ def test_a_sound_chapter_is_timed_and_a_failed_one_is_marked(book_with_a_failure
     assert NAP <= good["seconds"] <= record["tests"]["seconds"]
     assert ROOM_MB < good["peak_memory_mb"] < 2 * ROOM_MB
     assert record["chapters"]["02_bad"] == {"failed": True}
+
+
+def test_files_are_timed_whole_and_the_longest_is_begun_first(book_with_a_failure, tmp_path):
+    record = made(book_with_a_failure[0])
+    assert set(record["files"]) == {"chapters/01_good.ipynb", "chapters/02_bad.ipynb"}
+    assert record["files"]["chapters/01_good.ipynb"] >= NAP
+
+    for name in ("test_a", "test_b", "test_c"):
+        (tmp_path / f"{name}.py").write_text("def test_one(): pass\ndef test_two(): pass\n")
+    run_times = {"chapters": {}, "files": {"test_a.py": 1.0, "test_b.py": 50.0}}
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "run_times.json").write_text(json.dumps(run_times))
+    told = run_tests(tmp_path, "-p", "tests.longest_first", "-v", "test_a.py", "test_b.py", "test_c.py")
+    begun = re.findall(r"(test_\w)\.py::test_(\w+) PASSED", told)
+    assert begun == [(name, each) for name in ("test_b", "test_c", "test_a") for each in ("one", "two")]
 
 
 def test_the_record_says_where_it_was_made_and_what_the_whole_run_took(book_with_a_failure):
