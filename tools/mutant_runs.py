@@ -135,8 +135,9 @@ def _run_tests(target: Target, mutant: Mutant | None, report: Path) -> None:
     if mutant is not None:
         sys.meta_path.insert(0, Broken(target.file, mutant.tree(target.source)))
     watcher = Watcher(target.order())
-    # Slow are tests that train on MNIST, and those of a new process, which imports the sound module.
-    arguments = "-x -q -p no:cacheprovider -p no:xdist -p no:randomly -m".split()
+    # Slow are tests that train on MNIST, and those of a new process, which imports the sound module. Without notebooks
+    # there is no need for nbval, whose import takes two seconds of each fork.
+    arguments = "-x -q -p no:cacheprovider -p no:xdist -p no:randomly -p no:nbval -m".split()
     status = int(pytest.main([*arguments, "not slow", *target.tests], plugins=[watcher]))
     report.write_text(json.dumps({"status": status, "failed": watcher.failed, "seconds": watcher.seconds}))
     sys.stdout.flush()
