@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops, random
 
 from companion.base import seeds_of_networks
+from companion.base.streams import is_stream
 from companion.batching import map_batches
 from companion.conditional_vae.networks import (
     as_pair,
@@ -59,6 +60,8 @@ class ConditionalVAE(VAE):
     Raises :class:`~companion.errors.BadInput` for networks, images and conditions that do not fit.
     Source: Sohn et al. (2015). Taught in chapter 07.
     """
+
+    takes_pairs = True
 
     def __init__(
         self,
@@ -167,17 +170,15 @@ class ConditionalVAE(VAE):
         x = self.checked(x)
         return self.decode(self.encode(x)[0], x[1])
 
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> keras.callbacks.History:
-        """Keras's ``fit`` on the pair ``[images, labels]``, both checked first; there is no ``y``.
-
-        A stream gives items ``((images, labels),)``, as :class:`companion.data.Batches` with labels does.
-        """
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            # Of two parts Keras would take the second for targets, unless the first is the pair itself.
-            whole = isinstance(validation[0], (tuple, list))
-            kwargs["validation_data"] = validation if whole else (tuple(validation),)
-        return super().fit(x, y, **kwargs)
+    def _unpacked(self, validation: Any) -> tuple[Any, Any, Any]:
+        """Of two parts Keras would take the second for targets, unless the first is the pair itself."""
+        if (
+            isinstance(validation, (tuple, list))
+            and len(validation) == 2
+            and not (isinstance(validation[0], (tuple, list)) or is_stream(validation[0]))
+        ):
+            return tuple(validation), None, None
+        return super()._unpacked(validation)
 
     def checked(self, x: Any, what: str = "images") -> tuple[np.ndarray, np.ndarray]:
         """The pair ``x`` as this model takes it: images, and condition vectors, one-hot where labels came; float32."""
