@@ -13,6 +13,13 @@ from tests.book.building import LONGEST_BUILD, Book, build
 from tests.book.explorer_tools import page_of
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs the built book is slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "book" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def book(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Book:
     """The built book. Several test processes share one build: the first makes it, the others wait for it."""

@@ -51,6 +51,7 @@ def book_with_a_failure(tmp_path_factory) -> tuple[Path, str]:
     return folder, run_chapters(folder, "-n", "2", "--dist", "loadfile", "--record-times")
 
 
+@pytest.mark.slow
 def test_a_sound_chapter_is_timed_and_a_failed_one_is_marked(book_with_a_failure):
     record = made(book_with_a_failure[0])
     assert set(record["chapters"]) == {"01_good", "02_bad"}
@@ -60,6 +61,7 @@ def test_a_sound_chapter_is_timed_and_a_failed_one_is_marked(book_with_a_failure
     assert record["chapters"]["02_bad"] == {"failed": True}
 
 
+@pytest.mark.slow
 def test_files_are_timed_whole_and_the_longest_is_begun_first(book_with_a_failure, tmp_path):
     record = made(book_with_a_failure[0])
     assert set(record["files"]) == {"chapters/01_good.ipynb", "chapters/02_bad.ipynb"}
@@ -75,6 +77,7 @@ def test_files_are_timed_whole_and_the_longest_is_begun_first(book_with_a_failur
     assert begun == [(name, each) for name in ("test_b", "test_c", "test_a") for each in ("one", "two")]
 
 
+@pytest.mark.slow
 def test_the_record_says_where_it_was_made_and_what_the_whole_run_took(book_with_a_failure):
     record = made(book_with_a_failure[0])
     assert {name: record["tests"][name] for name in ("passed", "failed", "skipped", "workers")} == {
@@ -88,12 +91,14 @@ def test_the_record_says_where_it_was_made_and_what_the_whole_run_took(book_with
     assert record["commit"] is None, "the fixture is no checkout"
 
 
+@pytest.mark.slow
 def test_a_run_with_a_failure_leaves_the_stored_record_alone(book_with_a_failure):
     folder, told = book_with_a_failure
     assert (folder / "results" / "run_times.json").read_text() == "the last record"
     assert "results/run_times.json was left as it was; without a time: 02_bad" in told
 
 
+@pytest.mark.slow
 def test_a_sound_run_is_stored_only_on_request_and_one_in_part_never(tmp_path):
     write_chapter(tmp_path, "01_good", GOOD)
     stored = tmp_path / "results" / "run_times.json"

@@ -249,6 +249,7 @@ def run_guard(folder: Path, options: list[str]):
     return run, tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, case", list(enumerate(CASES, start=1)), ids=[case.name for case in CASES])
 def test_each_case_is_judged_and_named(outcome, number, case):
     _, tests = outcome
@@ -264,6 +265,7 @@ def test_each_case_is_judged_and_named(outcome, number, case):
     assert case.red in first_line
 
 
+@pytest.mark.slow
 def test_the_sound_notebook_is_green_and_the_run_is_red(outcome):
     run, tests = outcome
     sound = [state for (notebook, _), (state, _) in tests.items() if notebook == "sound"]

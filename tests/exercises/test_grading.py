@@ -12,6 +12,8 @@ from companion.__main__ import main
 from companion.exercises import of_chapter
 from companion.exercises.grading import grade, learner_of
 
+pytestmark = pytest.mark.slow
+
 NAME = "05_latent_space.ipynb"
 NAMES = [exercise.name for exercise in of_chapter("05")]
 START = "import numpy as np\nfrom companion import exercises"

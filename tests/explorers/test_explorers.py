@@ -250,6 +250,7 @@ def test_a_record_of_another_time_is_refused(tmp_path):
         recording.read("old", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_short_recording_is_whole(tmp_path):
     from companion.explorers.recipes import latent_plane
 

@@ -53,6 +53,7 @@ def made_up(choice, value, progress, epochs=None) -> Trained:
     return Trained(samples(np.zeros((4, 3, 3, 1))), {}, f"{choice} is {value} < 100", settings, None)
 
 
+@pytest.mark.slow
 @each_choice
 def test_training_runs_headless_with_the_least_and_the_largest_value(choice):
     told: list[float] = []
@@ -94,6 +95,7 @@ def test_each_choice_has_the_effect_that_is_certain():
         assert figures["bound"] < figures["neg_elbo"]
 
 
+@pytest.mark.slow
 def test_the_terms_in_the_line_add_up_to_the_negative_elbo():
     figures = train("beta", 4, epochs=1).figures
     assert figures["neg_elbo"] == pytest.approx(figures["reconstruction"] + figures["kl"], abs=1e-3)
@@ -116,6 +118,7 @@ def gradient_for_the_mean(model, images, repeats):
     return np.array(drawn)
 
 
+@pytest.mark.slow
 def test_the_score_function_estimates_the_gradient_of_the_path():
     images = data.load("digits").x_train[:20]
     networks = VAE.build_networks((28, 28, 1), 2, hidden=(8,), seed=0)
@@ -175,6 +178,7 @@ def test_the_button_trains_with_the_chosen_value_and_shows_what_came_out():
     assert not shown.box.button.disabled and not shown.box.values.disabled
 
 
+@pytest.mark.slow
 def test_a_real_press_drives_the_progress_to_one():
     shown = TrainingControl(
         "beta", lambda choice, value, progress: train(choice, value, epochs=1, progress=progress)
@@ -252,6 +256,7 @@ def test_the_still_is_what_was_recorded_with_the_settings_of_today(choice):
     assert len(png) <= HEAVIEST_STILL and struct.unpack(">I", png[16:20])[0] <= 900
 
 
+@pytest.mark.slow
 def test_a_still_is_recorded_from_a_real_training_and_a_changed_picture_is_found_out(tmp_path):
     control_still.record_still("beta", tmp_path, epochs=1)
     facts, png = control_still.read_still("beta", tmp_path)

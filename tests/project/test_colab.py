@@ -87,6 +87,7 @@ def book(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_each_chapter_runs_alone_and_a_failing_cell_is_named(book, capsys, monkeypatch):
     monkeypatch.setenv("COMPANION_QUIET", "1")
     assert command.main([], root=book) == 1
@@ -104,6 +105,7 @@ def test_each_chapter_runs_alone_and_a_failing_cell_is_named(book, capsys, monke
     assert os.environ["COMPANION_QUIET"] == "1"
 
 
+@pytest.mark.slow
 def test_one_chapter_can_be_run_alone(book, capsys):
     assert command.main(["--chapter", "01_good.ipynb"], root=book) == 0
     assert "colab: 1 of 1 chapters ran to their end" in capsys.readouterr().out

@@ -35,6 +35,7 @@ def test_the_record_has_exactly_the_rows_that_are_measured():
         assert recorded["figures"] and recorded["seconds"] >= 0, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, row in RECORD["rows"].items() if row["seconds"] < QUICK])
 def test_a_quick_row_measured_again_agrees_with_the_record(name):
     row, recorded = errata.rows()[name], RECORD["rows"][name]["figures"]

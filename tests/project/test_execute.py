@@ -43,6 +43,7 @@ def book(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_of_all_chapters_writes_the_good_one_and_names_the_bad_one(book, capsys, monkeypatch):
     monkeypatch.setenv("DATASET", "mnist")
     before = (book / "chapters" / "02_bad.ipynb").read_bytes()
@@ -74,6 +75,7 @@ def test_a_run_of_all_chapters_writes_the_good_one_and_names_the_bad_one(book, c
     nbformat.validate(good)
 
 
+@pytest.mark.slow
 def test_another_data_set_leaves_the_committed_chapters_alone(book, capsys):
     own = book / "mine.npz"
     own.write_bytes(b"")
@@ -88,6 +90,7 @@ def test_another_data_set_leaves_the_committed_chapters_alone(book, capsys):
     assert printed.startswith(f"one {own} ")
 
 
+@pytest.mark.slow
 def test_an_endless_cell_and_a_dead_kernel_are_failures_too(book, capsys):
     for code, words in (
         ("while True: pass", "took longer than 1 s"),

@@ -116,6 +116,7 @@ def survey(folder: Path, test: str, *options: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_counts_killed_timed_out_and_surviving_mutants(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/mutants_explained.toml").write_text(
@@ -131,10 +132,12 @@ def test_counts_killed_timed_out_and_surviving_mutants(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_enough_killed_is_green(tmp_path: Path) -> None:
     assert survey(tmp_path, TEST, "--sample", "3", "--seed", "0").returncode == 0
 
 
+@pytest.mark.slow
 def test_stops_when_the_tests_fail_without_a_mutant(tmp_path: Path) -> None:
     done = survey(tmp_path, TEST.replace("6", "7"))
     assert done.returncode == 1
