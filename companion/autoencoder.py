@@ -20,7 +20,7 @@ from companion.base import (
 )
 from companion.batching import map_batches
 from companion.distributions import Distribution
-from companion.errors import check_codes, check_images, check_whole_number
+from companion.errors import check_codes, check_images, check_seed
 from companion.likelihoods import Likelihood, as_likelihood
 from companion.networks import build_decoder, build_encoder
 from companion.tensors import Tensor
@@ -55,7 +55,7 @@ class Autoencoder(CheckedModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.seed = seed if seed is None else check_whole_number("seed", seed, at_least=0)
+        self.seed = check_seed(seed, generator=False)
         self.likelihood = as_likelihood(likelihood)
         self.encoder, self.decoder = self._complete(encoder, decoder, input_shape, latent_dim)
         self.image_shape = takes(self.encoder)
@@ -162,8 +162,10 @@ class Autoencoder(CheckedModel):
         elif decoder is not None:
             input_shape, latent_dim = decoder.output_shape[1:], int(takes(decoder)[-1])
         encoder_seed, decoder_seed = seeds_of_networks(self.seed)
-        encoder = encoder or self._build_encoder(input_shape, latent_dim, encoder_seed)
-        decoder = decoder or self._build_decoder(latent_dim, takes(encoder), decoder_seed)
+        if encoder is None:
+            encoder = self._build_encoder(input_shape, latent_dim, encoder_seed)
+        if decoder is None:
+            decoder = self._build_decoder(latent_dim, takes(encoder), decoder_seed)
         check_decoder(decoder, int(latent_dim), takes(encoder))
         if self.likelihood.link == "sigmoid":
             check_gives_logits(decoder)

@@ -94,6 +94,16 @@ def _pixels_a_cell(pixels: int, cells: int) -> int:
     return side if -(-pixels // side) == cells else -(-pixels // cells)
 
 
+def _right_codes(array: np.ndarray, sizes: tuple[int, ...]) -> str:
+    """What to pass in place of codes of another type or shape."""
+    whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all()
+    if whole and array.ndim == len(sizes) + 1 and array.shape[1:] == sizes and len(array):
+        return "codes.astype('int32')"
+    if array.shape == sizes and array.dtype.kind in "iu":
+        return "codes[None], since that is one image's"
+    return "codes that encode(images) returned"
+
+
 def check_choices(codes: Any, shape: Sequence[int], num_codes: int) -> np.ndarray:
     """Return ``codes`` as int32 of shape ``(n, *shape)``, each at least 0 and below ``num_codes``.
 
@@ -108,7 +118,7 @@ def check_choices(codes: Any, shape: Sequence[int], num_codes: int) -> np.ndarra
     ):
         raise BadInput(
             f"codes have shape {array.shape} and dtype {array.dtype}: expected (n, {', '.join(map(str, sizes))}) whole "
-            f"numbers, n >= 1; pass codes that encode(images) returned."
+            f"numbers, n >= 1; pass {_right_codes(array, sizes)}."
         )
     if array.min() < 0 or array.max() >= num_codes:
         raise BadInput(

@@ -10,9 +10,11 @@ from keras import ops, random
 from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
 from companion import schedules
+from companion.base import prior_without_images
 from companion.batching import map_batches
+from companion.categorical import Categorical
 from companion.code_use import check_choices
-from companion.errors import BadInput, check_whole_number
+from companion.errors import BadInput, check_seed, check_whole_number
 from companion.layers import straight_through
 from companion.networks import build_encoder
 from companion.objectives import elbo_terms, log_importance_weights
@@ -103,7 +105,16 @@ class DiscreteVAE(VAE):
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the ELBO, each ``(batch,)`` in nats, for the draws in ``y_pred``; the KL is exact."""
         log_likelihood = self.likelihood_of(y_pred["logits"]).log_prob(self.images_of(x))  # (batch,)
-        return elbo_terms(log_likelihood, kl_to_uniform(y_pred["log_q"]))
+        return elbo_terms(log_likelihood, self.kl_of(y_pred["log_q"], x))
+
+    def prior_of(self, x: Tensor) -> Categorical:  # type: ignore[override] # categories are no numbers
+        """The prior p(z): every category equally probable. A subclass with another prior overrides this."""
+        return Categorical.uniform(self.num_latents, self.num_categories)
+
+    def kl_of(self, log_q: Tensor, x: Tensor) -> Tensor:  # type: ignore[override] # one tensor tells all of q
+        """KL(q(z|x) || p(z)) of each image, ``(batch,)``, in nats, from log q of every category."""
+        prior = self.prior_of(x)
+        return kl_to_uniform(log_q) if prior.is_uniform else prior.kl_from(log_q)
 
     def logits_of(self, z: Tensor, x: Tensor, training: bool | None = None) -> Tensor:
         """Decoder outputs ``(..., batch, *image_shape)`` for draws ``(..., batch, num_latents, num_categories)``."""
@@ -120,10 +131,10 @@ class DiscreteVAE(VAE):
         k = check_whole_number("num_samples", num_samples)
         images = ops.convert_to_tensor(self.checked(x))
         log_q = self.log_posterior(images)  # (n, num_latents, num_categories)
-        noise = gumbel((k, *ops.shape(log_q)), self.seed_generator if seed is None else seed)
+        noise = gumbel((k, *ops.shape(log_q)), self.stream(seed))
         z = self._draw(log_q, noise, relaxed=False)  # (k, n, num_latents, num_categories)
         log_likelihood = self.likelihood_of(self.logits_of(z, images)).log_prob(images)  # (k, n)
-        log_prior = -self.num_latents * math.log(self.num_categories) * ops.ones_like(log_likelihood)
+        log_prior = self.prior_of(images).log_prob(z)  # (k, n)
         return log_importance_weights(log_likelihood, log_prior, ops.sum(z * log_q, axis=(-2, -1)))
 
     def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override] # categories have no variance
@@ -147,11 +158,11 @@ class DiscreteVAE(VAE):
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
         """``n`` generated images ``(n, *image_shape)`` in [0, 1], decoded from codes drawn from the uniform prior."""
-        shape = (check_whole_number("n", n), self.num_latents)
-        generator = self.seed_generator if seed is None else seed
-        return self.decode(
-            ops.convert_to_numpy(random.randint(shape, 0, self.num_categories, seed=generator))
-        )
+        return self.decode(self.draw_from_prior(check_whole_number("n", n), seed))
+
+    def draw_from_prior(self, n: int, seed: Any = None, x: Any = None) -> np.ndarray:
+        """``n`` codes drawn from the prior: whole numbers ``(n, num_latents)``."""
+        return prior_without_images(self, x).draw(n, self.stream(seed))
 
     def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("num_latents", "num_categories", "hard")}
@@ -209,7 +220,7 @@ class DiscreteVAE(VAE):
 def gumbel(shape: Sequence[Any], seed: Any) -> Tensor:
     """Standard Gumbel noise, -log(-log u) of a uniform u. ``seed``: an int repeats it, a ``SeedGenerator`` moves on."""
     # Bounded away from 0 and 1, where the logarithms are infinite.
-    u = random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=seed)
+    u = random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=check_seed(seed))
     return -ops.log(-ops.log(u))
 
 

@@ -14,6 +14,7 @@ from typing import Self
 
 from keras import ops, random
 
+from companion.errors import check_seed
 from companion.tensors import Seed, Tensor
 
 LOG_2_PI = math.log(2.0 * math.pi)
@@ -74,7 +75,7 @@ class Distribution:
     def _uniform(self, seed: Seed) -> Tensor:
         # Bounded away from 0 and 1, since the samplers take the logarithms of u and 1 - u.
         shape = ops.shape(self.parameters[0])
-        return random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=seed)
+        return random.uniform(shape, minval=1e-7, maxval=1.0 - 1e-7, seed=check_seed(seed))
 
 
 class DiagonalNormal(Distribution):
@@ -92,7 +93,7 @@ class DiagonalNormal(Distribution):
 
     def sample(self, seed: Seed = None) -> Tensor:
         mean, log_var = self.parameters
-        return reparameterize(mean, log_var, random.normal(ops.shape(mean), seed=seed))
+        return reparameterize(mean, log_var, random.normal(ops.shape(mean), seed=check_seed(seed)))
 
     def _log_prob(self, x: Tensor) -> Tensor:
         mean, log_var = self.parameters
@@ -193,7 +194,7 @@ class Normal(Distribution):
 
     def sample(self, seed: Seed = None) -> Tensor:
         mean, scale = self.parameters
-        return mean + scale * random.normal(ops.shape(mean), seed=seed)
+        return mean + scale * random.normal(ops.shape(mean), seed=check_seed(seed))
 
     def _log_prob(self, x: Tensor) -> Tensor:
         mean, scale = self.parameters

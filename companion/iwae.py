@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops, random
 from scipy.special import logsumexp
 
+from companion.base import check_one_layer
 from companion.batching import map_batches
 from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import BadInput, check_codes, check_whole_number
@@ -44,6 +45,7 @@ def log_joint(model: VAE, image: Any, points: Any) -> np.ndarray:
     It equals the log of the exact posterior plus a constant. Raises :class:`~companion.errors.BadInput` for codes of
     another size. Taught in chapter 10.
     """
+    check_one_layer(model)
     codes = check_codes(points, model.latent_dim)
     x = model.checked(np.asarray(image)[None])
 

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import keras
 from keras import ops
+
+from companion.errors import check_seed
+from companion.tensors import Seed
 
 
 class KeepsNoise:
@@ -13,6 +17,19 @@ class KeepsNoise:
     """
 
     seed_generator: Any
+
+    def stream(self, seed: Seed) -> Any:
+        """What a draw takes as ``seed``: an int, a ``SeedGenerator``, or the model's own generator where None came.
+
+        Raises :class:`~companion.errors.BadInput` for anything else.
+        """
+        checked = check_seed(seed)
+        return self.seed_generator if checked is None else checked
+
+    def generator_of(self, seed: Seed) -> keras.random.SeedGenerator:
+        """The same for several draws in a row: an int begins a generator, or each draw would repeat the first."""
+        stream = self.stream(seed)
+        return keras.random.SeedGenerator(stream) if isinstance(stream, int) else stream
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)  # type: ignore[misc] # Keras's, next in line

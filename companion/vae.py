@@ -8,10 +8,10 @@ import numpy as np
 from keras import ops, random, tree
 
 from companion.autoencoder import Autoencoder
-from companion.base import Family
+from companion.base import Family, check_one_layer
 from companion.batching import count, map_batches
 from companion.distributions import DiagonalNormal, Distribution, reparameterize
-from companion.errors import BadInput, check_whole_number
+from companion.errors import BadInput, check_seed, check_whole_number
 from companion.likelihoods import Likelihood
 from companion.noise import KeepsNoise
 from companion.objectives import elbo_terms, log_importance_weights, vae_loss
@@ -124,14 +124,16 @@ class VAE(Family, KeepsNoise, Autoencoder):
         k = check_whole_number("num_samples", num_samples)
         x = tree.map_structure(ops.convert_to_tensor, self.checked(x))
         z_mean, z_log_var, _ = self.encoder(x)
-        return self.log_weights_from(x, z_mean, z_log_var, k, self.seed_generator if seed is None else seed)
+        return self.log_weights_from(x, z_mean, z_log_var, k, self.stream(seed))
 
     def log_weights_from(
         self, x: Tensor, z_mean: Tensor, z_log_var: Tensor, num_samples: int, seed: Seed
     ) -> Tensor:
         """The log weights of :meth:`log_weights` for a given posterior, differentiable in its mean and log variance."""
+        check_one_layer(self)
         posterior = DiagonalNormal(z_mean, z_log_var)
-        z = reparameterize(*posterior.parameters, random.normal((num_samples, *ops.shape(z_mean)), seed=seed))
+        noise = random.normal((num_samples, *ops.shape(z_mean)), seed=check_seed(seed))
+        z = reparameterize(*posterior.parameters, noise)  # (num_samples, n, latent_dim)
         logits = self.logits_of(z, x)  # (num_samples, n, *image_shape)
         log_likelihood = self.likelihood_of(logits).log_prob(self.images_of(x))  # (num_samples, n)
         return log_importance_weights(log_likelihood, self.prior_of(x).log_prob(z), posterior.log_prob(z))
@@ -147,11 +149,10 @@ class VAE(Family, KeepsNoise, Autoencoder):
     def sample(self, n: int, seed: Seed = None) -> np.ndarray:
         """``n`` generated images ``(n, *image_shape)`` in [0, 1]: means of p(x|z) for z drawn from the prior.
 
-        ``seed``: an int, a ``SeedGenerator``, or None for the model's own.
+        ``seed``: an int, a ``SeedGenerator``, or None for the model's own. Raises
+        :class:`~companion.errors.BadInput` for anything else.
         """
-        shape = (check_whole_number("n", n), self.latent_dim)
-        noise = random.normal(shape, seed=self.seed_generator if seed is None else seed)
-        return self.decode(ops.convert_to_numpy(reparameterize(*self.prior_of(None).parameters, noise)))
+        return self.decode(self.draw_from_prior(check_whole_number("n", n), seed))
 
     def _terms_with_noise(self, x: Tensor, epsilon: Tensor) -> Terms:
         z_mean, z_log_var, _ = self.encoder(x)

@@ -2,7 +2,7 @@
 
 from companion.base.checked_model import CheckedModel
 from companion.base.endings import check_gives_logits
-from companion.base.family import Family
+from companion.base.family import Family, check_one_layer, prior_without_images
 from companion.base.networks import (
     check_decoder,
     check_is_built,
@@ -21,8 +21,10 @@ __all__ = [
     "check_gives_logits",
     "check_is_built",
     "check_latent_outputs",
+    "check_one_layer",
     "in_order",
     "output_of",
+    "prior_without_images",
     "seeds_of_networks",
     "takes",
 ]

@@ -10,18 +10,16 @@ from keras import ops, random
 from companion.base import seeds_of_networks
 from companion.base.streams import is_stream
 from companion.batching import map_batches
+from companion.conditional_vae.conditions import as_pair, check_conditions, check_equally_many, warn_of_scale
 from companion.conditional_vae.networks import (
-    as_pair,
     build_cvae_decoder,
     build_cvae_encoder,
     build_cvae_prior,
     check_condition,
-    check_conditions,
-    check_equally_many,
     check_takes_condition,
 )
 from companion.data import Batches
-from companion.distributions import DiagonalNormal, reparameterize
+from companion.distributions import DiagonalNormal
 from companion.errors import BadInput, check_choice, check_codes, check_whole_number
 from companion.networks import HIDDEN
 from companion.objectives import vae_loss
@@ -74,6 +72,7 @@ class ConditionalVAE(VAE):
         # Before the parent builds the networks, which need it.
         self.num_classes, condition = check_condition(num_classes, condition_shape)
         self.condition_shape = tuple(condition.shape)
+        self.scale_was_named = False  # once is enough for a model
         self.prior = check_choice("prior", prior, PRIORS)
         super().__init__(*networks, **kwargs)
         self.prior_network = None
@@ -129,10 +128,7 @@ class ConditionalVAE(VAE):
         labels that do not fit. Taught in chapter 07.
         """
         condition = self.checked_condition(labels)
-        shape = (len(condition), self.latent_dim)
-        noise = random.normal(shape, seed=self.seed_generator if seed is None else seed)
-        codes = reparameterize(*self.prior_of((None, condition)).parameters, noise)
-        return self.decode(ops.convert_to_numpy(codes), condition)
+        return self.decode(self.draw_from_prior(len(condition), seed, (None, condition)), condition)
 
     def sample(self, n: int, seed: Any = None, *, labels: Any = None) -> np.ndarray:
         """``n`` generated images ``(n, *image_shape)`` in [0, 1]; the classes are drawn too, all equally likely.
@@ -150,7 +146,7 @@ class ConditionalVAE(VAE):
                 f"drawn as classes can; call generate(conditions)."
             )
         # One stream for both draws: under the same int twice, classes and codes would be tied to each other.
-        generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
+        generator = self.generator_of(seed)
         classes = random.randint((n,), 0, self.num_classes, seed=generator)
         return self.generate(ops.convert_to_numpy(classes), generator)
 
@@ -189,7 +185,10 @@ class ConditionalVAE(VAE):
 
     def checked_condition(self, labels: Any) -> np.ndarray:
         """Condition vectors ``(n, *condition_shape)`` of labels or such vectors; ``BadInput`` for anything else."""
-        return check_conditions(labels, self.num_classes, self.condition_shape)
+        condition = check_conditions(labels, self.num_classes, self.condition_shape)
+        if not self.num_classes and not self.scale_was_named:
+            self.scale_was_named = warn_of_scale(condition)
+        return condition
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._condition(), "prior": self.prior}

@@ -1,4 +1,4 @@
-"""The networks of a conditional VAE, which take a condition as second input, and the check of conditions. Chapter 07.
+"""The networks of a conditional VAE, which take a condition as second input. Chapter 07.
 
 A condition is a vector: a one-hot label, or any array of real numbers of one shape, which the networks flatten.
 """
@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from companion.errors import BadInput, as_array, check_choice, check_images, check_whole_number
+from companion.errors import BadInput, check_choice, check_whole_number
 from companion.networks import (
     HIDDEN,
     Condition,
@@ -117,45 +116,6 @@ def check_condition(num_classes: int | None, condition_shape: Shape | None) -> t
     return None, Condition(shape, math.sqrt(math.prod(shape)))
 
 
-def check_conditions(conditions: Any, num_classes: int | None, condition_shape: Shape) -> np.ndarray:
-    """Condition vectors ``(n, *condition_shape)``, float32, of labels ``(n,)`` or of such vectors.
-
-    Raises :class:`~companion.errors.BadInput` for labels that are not whole numbers from 0 to ``num_classes`` - 1, and
-    for vectors of another shape or with values that are not finite.
-    """
-    wanted = f"(n, {', '.join(map(str, condition_shape))}) real numbers"
-    if num_classes:
-        wanted = f"(n,) whole numbers from 0 to {num_classes - 1}, or {wanted}"
-    if conditions is None:
-        raise BadInput(f"no labels or conditions came: expected {wanted}; pass one for each image.")
-    array = as_array(conditions, "labels or conditions")
-    if num_classes and array.ndim == 1:
-        return np.eye(num_classes, dtype="float32")[_check_labels(array, num_classes)]
-    if array.ndim == 0 or array.shape[1:] != tuple(condition_shape):
-        advice = "an array with one row an image"
-        if num_classes:  # (n, 1), or one label alone, or one-hot twice
-            advice = "np.ravel(labels)" if array.size == len(np.atleast_1d(array)) else "labels as they came"
-        raise BadInput(f"labels or conditions have shape {array.shape}: expected {wanted}; pass {advice}.")
-    return check_images(array, condition_shape, "conditions", in_unit_interval=False)
-
-
-def as_pair(x: Any) -> tuple[Any, Any]:
-    """Images and conditions of an input; raises :class:`~companion.errors.BadInput` where it has not two parts."""
-    if not isinstance(x, (tuple, list)) or len(x) != 2:
-        came = f"a {type(x).__name__}" + (f" of {len(x)}" if isinstance(x, (tuple, list)) else "")
-        raise BadInput(
-            f"{came} came: expected images with their labels or conditions; pass [images, labels], or a stream of "
-            f"items ((images, labels),)."
-        )
-    return x[0], x[1]
-
-
-def check_equally_many(what: str, n: int, others: str, array: np.ndarray) -> None:
-    """Raise :class:`~companion.errors.BadInput` unless ``array`` has ``n`` rows, one for each of ``what``."""
-    if len(array) != n:
-        raise BadInput(f"{n} {what} and {len(array)} {others}: expected one each; pass equally many of both.")
-
-
 def check_takes_condition(name: str, network: keras.Model, condition_shape: Shape) -> None:
     """Raise :class:`~companion.errors.BadInput` unless the second of two inputs has the shape of a condition.
 
@@ -168,21 +128,3 @@ def check_takes_condition(name: str, network: keras.Model, condition_shape: Shap
             f"{condition_shape}; build it with build_cvae_{name}, and give both the same num_classes or "
             f"condition_shape."
         )
-
-
-def _check_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    expected = f"expected whole numbers from 0 to {num_classes - 1}"
-    if not len(labels):
-        raise BadInput(f"labels have shape (0,): {expected}, at least one; pass one for each image.")
-    if labels.dtype.kind not in "iu":
-        raise BadInput(
-            f"labels have dtype {labels.dtype}: {expected}; number the classes, or pass labels.astype(int) where they "
-            f"are whole."
-        )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= num_classes:
-        raise BadInput(
-            f"labels run from {low} to {high}: {expected}; number the classes from 0, or build the model with "
-            f"num_classes={high - min(low, 0) + 1}."
-        )
-    return labels

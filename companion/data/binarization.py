@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from companion.errors import BadInput, check_choice, check_images, check_whole_number
+from companion.errors import as_array, check_choice, check_images, check_whole_number
 
 BINARIZATIONS = ("none", "threshold", "static", "dynamic")
 
@@ -52,12 +52,7 @@ def binarize(images: Any, how: str, seed: int = 0, epoch: int = 0) -> np.ndarray
 
 def as_stack_of_images(images: Any) -> np.ndarray:
     """Return ``images`` as float32 of the shape they have, ``(n, ...)``, with values in [0, 1]."""
-    try:
-        array = np.asarray(images)
-    except ValueError as error:
-        raise BadInput(
-            f"images differ in size ({error}): expected one array; pass np.stack of equal images."
-        ) from error
+    array = as_array(images, "images")
     return check_images(array, array.shape[1:])
 
 

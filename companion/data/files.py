@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from companion import advice
 from companion.data.dataset import Dataset, read_only
-from companion.errors import BadInput, check_images, check_whole_number
+from companion.errors import BadInput, check_images, check_whole_number, is_real_dtype
 
 FOUR_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _ALLOWED = "images (and labels), or x_train and x_test (and y_train, y_test)"
@@ -59,9 +61,12 @@ def _read_member(archive: Any, key: str, path: Path) -> np.ndarray:
         zlib.error,
     ) as error:
         if "allow_pickle" in str(error):
+            mend = "stack the images into one uint8 or float32 array"
+            if key == "labels" or key.startswith("y_"):
+                mend = f"number the classes with np.unique({key}.astype(str), return_inverse=True)[1]"
             raise BadInput(
                 f"{path}: array {key} holds pickled Python objects, which are never loaded, for they can run code; "
-                f"expected numbers; stack the images into one uint8 or float32 array and save with {_SAVE}."
+                f"expected numbers; {mend} and save with {_SAVE}."
             ) from error
         raise BadInput(f"{path}: array {key} is damaged ({error}); write or fetch the file again.") from error
     if not isinstance(array, np.ndarray):
@@ -154,16 +159,16 @@ def _given_split(arrays: Mapping[str, Any], place: str) -> tuple:
 
 def _as_pixels(array: Any, what: str) -> np.ndarray:
     """Return images as float32 of shape ``(n, height, width, channels)`` in [0, 1]."""
-    images = np.asarray(array)
-    if images.dtype != np.uint8 and images.dtype.kind not in "fb":
+    images, name = np.asarray(array), what.split()[-1]
+    if images.dtype != np.uint8 and (images.dtype.kind in "iu" or not is_real_dtype(images.dtype)):
         raise BadInput(
             f"{what} has dtype {images.dtype}: expected uint8 from 0 to 255, floats in [0, 1] or booleans; "
-            "convert it with images.astype('uint8')."
+            f"pass {_as_floats(images, name)}."
         )
     if images.ndim not in (3, 4):
         raise BadInput(
             f"{what} has shape {images.shape}: expected (n, height, width) or (n, height, width, channels); "
-            "use images.reshape((-1, height, width))."
+            f"{_as_pictures(images, name)}."
         )
     if images.size == 0:
         raise BadInput(
@@ -177,17 +182,41 @@ def _as_pixels(array: Any, what: str) -> np.ndarray:
         # Binarised images saved as bytes are common; divided by 255 they would all be black without a word.
         raise BadInput(
             f"{what} is uint8 but no value exceeds 1: expected 0 to 255; "
-            "if the pixels are binary, save images.astype('float32')."
+            f"if the pixels are binary, pass {name}.astype('float32')."
         )
     return images.astype("float32") / np.float32(255)
 
 
+def _as_floats(images: np.ndarray, name: str) -> str:
+    """How to make floats in [0, 1] of whole numbers other than uint8, on their own scale, or of another type."""
+    if images.dtype.kind not in "iu":
+        return advice.to_real_numbers(images, name)
+    if not images.size or (images.min() >= 0 and images.max() <= 1):
+        return f"{name}.astype('float32')"
+    # A camera's 12 bits lie in uint16: astype('uint8') would keep the last 8 of them.
+    return advice.to_unit_interval(images, name)
+
+
+def _as_pictures(images: np.ndarray, name: str) -> str:
+    """How to bring images of another rank to (n, height, width)."""
+    side = math.isqrt(images.shape[1]) if images.ndim == 2 else 0
+    if images.ndim == 2 and images.shape[0] == images.shape[1]:
+        return f"if that is one image, pass {name}[None]"
+    if side and side * side == images.shape[1]:
+        return f"pass {name}.reshape((-1, {side}, {side}))"
+    if images.ndim > 4 and 1 in images.shape[1:]:
+        return f"pass np.squeeze({name})"
+    return f"use {name}.reshape((-1, height, width)) with the height and width of your images"
+
+
 def _as_labels(array: Any, n_images: int, what: str) -> np.ndarray:
     """Return labels as int64 of shape ``(n_images,)``."""
-    labels = np.asarray(array)
-    if labels.dtype.kind not in "iu":
+    labels, name = np.asarray(array), what.split()[-1]
+    if labels.dtype.kind not in "iu" or labels.ndim == 2:
+        expected = f"({n_images},) whole numbers"
         raise BadInput(
-            f"{what} has dtype {labels.dtype}: expected whole numbers; convert it with labels.astype('int64')."
+            f"{what} has dtype {labels.dtype} and shape {labels.shape}: expected {expected}; "
+            f"{_as_numbers(labels, name)}."
         )
     if labels.shape != (n_images,):
         raise BadInput(
@@ -196,6 +225,17 @@ def _as_labels(array: Any, n_images: int, what: str) -> np.ndarray:
         )
     if labels.min() < 0:
         raise BadInput(
-            f"{what} holds {labels.min()}: expected labels of at least 0; number the classes from 0."
+            f"{what} holds {labels.min()}: expected labels of at least 0; {_as_numbers(labels, name)}."
         )
     return labels.astype("int64")
+
+
+def _as_numbers(labels: np.ndarray, name: str) -> str:
+    """How to number classes; those of a given split must be numbered together, or they would not agree."""
+    mended = advice.to_class_numbers(labels, name)
+    if name in ("y_train", "y_test") and mended.startswith("np.unique"):
+        return (
+            "number the classes of both parts together: numbers = np.unique(np.append(y_train, y_test), "
+            "return_inverse=True)[1]; pass numbers[:len(y_train)] as y_train, numbers[len(y_train):] as y_test"
+        )
+    return f"pass {mended}"

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from companion import advice
 from companion.batching import map_batches
 from companion.errors import BadInput, check_images, check_whole_number
 
@@ -59,11 +60,17 @@ def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
 
 
+def _right_labels(labels: np.ndarray, n: int) -> str:
+    if labels.ndim == 0 or len(labels) != n:
+        return "a label for each image"
+    return advice.to_class_numbers(labels, "labels")
+
+
 def _check_labels(labels: Any, n: int) -> np.ndarray:
     array = np.asarray(labels)
     if array.shape != (n,) or array.dtype.kind not in "iu" or (array < 0).any():
         raise BadInput(
             f"labels have shape {array.shape} and dtype {array.dtype}: expected ({n},) whole numbers from 0, one per "
-            f"image; pass np.ravel(labels) or number the classes."
+            f"image; pass {_right_labels(array, n)}."
         )
     return array

@@ -74,13 +74,14 @@ def infer(
     x: Tensor,
     noise: Sequence[Tensor],
     training: bool | None = None,
+    top: DiagonalNormal | None = None,
 ) -> list[LatentLayer]:
     """Every layer that ``encoder`` infers from images ``x``, bottom first, ``bottom_up`` or ``top_down``."""
     if inference == "bottom_up":
-        return infer_bottom_up(posteriors_of(encoder), priors, x, noise, training)
+        return infer_bottom_up(posteriors_of(encoder), priors, x, noise, training, top)
     outputs = [ops.cast(out, "float32") for out in encoder(x, training=training)]
     messages = list(zip(outputs[::2], outputs[1::2], strict=True))
-    return infer_top_down(messages, priors, noise, training)
+    return infer_top_down(messages, priors, noise, training, top)
 
 
 def infer_bottom_up(
@@ -89,6 +90,7 @@ def infer_bottom_up(
     x: Tensor,
     noise: Sequence[Tensor],
     training: bool | None = None,
+    top: DiagonalNormal | None = None,
 ) -> list[LatentLayer]:
     """Layers drawn from q(z1|x), q(z2|z1), ...; their priors are p(z1|z2), p(z2|z3), ... at the same draws."""
     draws: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -96,7 +98,7 @@ def infer_bottom_up(
         mean, log_var = moments(part, draws[-1][0] if draws else x, training)
         draws.append((reparameterize(mean, log_var, epsilon), mean, log_var))
     given = [moments(part, z, training) for part, (z, _, _) in zip(priors, draws[1:], strict=True)]
-    given.append(standard_normal(draws[-1][0]))
+    given.append(_like(draws[-1][0], top))
     return [LatentLayer(*drawn, *prior) for drawn, prior in zip(draws, given, strict=True)]
 
 
@@ -105,6 +107,7 @@ def infer_top_down(
     priors: Sequence[keras.Model],
     noise: Sequence[Tensor],
     training: bool | None = None,
+    top: DiagonalNormal | None = None,
 ) -> list[LatentLayer]:
     """Layers drawn from the top down: the top one from its message, each lower one from its message and its prior.
 
@@ -120,7 +123,7 @@ def infer_top_down(
         else:
             mean, log_var = messages[level]
             z = reparameterize(mean, log_var, noise[level])
-            prior = standard_normal(z)
+            prior = _like(z, top)
         layers.insert(0, LatentLayer(z, mean, log_var, *prior))
     return layers
 
@@ -131,6 +134,7 @@ def generate(
     n: int,
     generator: keras.random.SeedGenerator,
     held: Mapping[int, np.ndarray],
+    top: DiagonalNormal | None = None,
 ) -> list[np.ndarray]:
     """``n`` draws of every layer from the top down, ``(n, latent_dims[l])``; layers in ``held`` keep their codes."""
     layers: list[np.ndarray] = []
@@ -143,6 +147,8 @@ def generate(
         if layers:
             part = priors[level - 1]
             epsilon = map_batches(lambda z, e, p=part: reparameterize(*moments(p, z), e), layers[0], epsilon)
+        elif top is not None:
+            epsilon = ops.convert_to_numpy(reparameterize(*top.parameters, epsilon))
         layers.insert(0, epsilon)
     return layers
 
@@ -201,6 +207,7 @@ def moments(part: keras.Model, given: Tensor, training: bool | None = None) -> M
     return ops.cast(outputs[0], "float32"), ops.cast(outputs[1], "float32")
 
 
-def standard_normal(z: Tensor) -> Moments:
-    """Mean and log variance of N(0, I) for codes like ``z``."""
-    return ops.zeros_like(z), ops.zeros_like(z)
+def _like(z: Tensor, top: DiagonalNormal | None) -> Moments:
+    """Mean and log variance of the top layer's prior, N(0, I) where none is given, for each of the codes ``z``."""
+    zeros = ops.zeros_like(z)
+    return (zeros, zeros) if top is None else (top.parameters[0] + zeros, top.parameters[1] + zeros)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, random
 
-from companion.base import seeds_of_networks
+from companion.base import prior_without_images, seeds_of_networks
 from companion.batching import count, map_batches
 from companion.distributions import DiagonalNormal
 from companion.errors import check_choice, check_codes, check_whole_number
@@ -118,7 +118,7 @@ class HierarchicalVAE(VAE):
         ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws per image.
         """
         noise = noise_by_layer(epsilon, self.latent_dims)
-        return infer(self.inference, self.encoder, self.prior_parts, x, noise, training)
+        return infer(self.inference, self.encoder, self.prior_parts, x, noise, training, self.prior_of(x))
 
     def terms(self, x: Tensor, y_pred: dict[str, Any]) -> Terms:
         """The terms of the ELBO and the KL of each layer, ``kl_1``, ``kl_2``, ...: each ``(batch,)``, in nats."""
@@ -146,8 +146,8 @@ class HierarchicalVAE(VAE):
         return call_on_codes(self.pixels_part, z, training)
 
     def prior_of(self, x: Tensor) -> DiagonalNormal:
-        """Raises NotImplementedError: p(z1) is a mixture over all z2, and only p(z1|z2) is a diagonal normal."""
-        raise NotImplementedError("p(z1) has no density in closed form; layers_of gives p(z1|z2).")
+        """The prior p(z_L) of the top layer: the standard normal. A subclass with another prior overrides this."""
+        return super().prior_of(x)
 
     def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
         """log p(x, z1, z2, ...) - log q(z1, z2, ...|x) for each draw: ``(num_samples, n)``, in nats.
@@ -156,8 +156,7 @@ class HierarchicalVAE(VAE):
         """
         k = check_whole_number("num_samples", num_samples)
         x = ops.convert_to_tensor(self.checked(x))
-        generator = self.seed_generator if seed is None else seed
-        layers = self.layers_of(x, random.normal((k, count(x), self.noise_dim), seed=generator))
+        layers = self.layers_of(x, random.normal((k, count(x), self.noise_dim), seed=self.stream(seed)))
         log_likelihood = self.likelihood_of(self.logits_of(layers[0].z, x)).log_prob(self.images_of(x))
         log_prior = sum(layer.prior.log_prob(layer.z) for layer in layers)
         log_posterior = sum(layer.posterior.log_prob(layer.z) for layer in layers)
@@ -199,9 +198,9 @@ class HierarchicalVAE(VAE):
         all, only z1 is drawn, from p(z1|z2). ``seed``: an int, a ``SeedGenerator``, or None for the model's own. Raises
         :class:`~companion.errors.BadInput` for a layer that does not exist and codes that do not fit it.
         """
-        generator = keras.random.SeedGenerator(seed) if isinstance(seed, int) else seed or self.seed_generator
-        fixed = check_held(held or {}, self.latent_dims, check_whole_number("n", n))
-        return generate(self.prior_parts, self.latent_dims, n, generator, fixed)
+        fixed = check_held({} if held is None else held, self.latent_dims, check_whole_number("n", n))
+        how = (self.generator_of(seed), fixed, prior_without_images(self))
+        return generate(self.prior_parts, self.latent_dims, n, *how)
 
     def own_scores(self, x: Any) -> dict[str, Any]:
         """``kl_per_layer``, bottom first, in nats, with the same noise as the scores of every model."""

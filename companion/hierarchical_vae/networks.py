@@ -175,8 +175,10 @@ def complete_pair(
         dims, input_shape = sizes_of_decoder(decoder), decoder.output_shape[1:]
     shape = tuple(input_shape)
     encoder_seed, decoder_seed = seeds_of_networks(seed)
-    encoder = encoder or build_hierarchical_encoder(shape, dims, inference=inference, seed=encoder_seed)
-    decoder = decoder or build_hierarchical_decoder(dims, shape, seed=decoder_seed)
+    if encoder is None:
+        encoder = build_hierarchical_encoder(shape, dims, inference=inference, seed=encoder_seed)
+    if decoder is None:
+        decoder = build_hierarchical_decoder(dims, shape, seed=decoder_seed)
     there, gives = sizes_of_decoder(decoder), tuple(decoder.output_shape[1:])
     if (there, gives) != (dims, shape):
         raise BadInput(

@@ -31,6 +31,10 @@ def _advice_on_shape(array: np.ndarray) -> str:
     side = isqrt(array.shape[1]) if array.ndim == 2 else 0
     if side and side * side == array.shape[1]:
         return f"pass images.reshape((-1, {side}, {side}))."
+    if array.ndim == 4 and array.shape[1] in (1, 3):
+        return "pass np.moveaxis(images, 1, -1), since the channels come first."
+    if array.ndim == 4 and array.shape[-1] in (2, 4):
+        return f"pass images[..., :{array.shape[-1] - 1}] to leave out the transparency."
     return "reshape the images first."
 
 
@@ -50,6 +54,24 @@ def latent_dim_of(model_or_decode: Any) -> int | None:
     owner = getattr(model_or_decode, "__self__", model_or_decode)
     stated = getattr(owner, "latent_dim", None)
     return None if stated is None else int(stated)
+
+
+def prior_of_coordinates(model_or_decode: Any, latent_dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each coordinate of the prior, ``(latent_dim,)`` each.
+
+    Those of the model's ``prior_of``, also for a bound ``model.decode``; of N(0, I) for a bare function and for a model
+    whose prior is no normal or depends on a condition.
+    """
+    owner = getattr(model_or_decode, "__self__", model_or_decode)
+    mean, sigma = np.zeros(latent_dim), np.ones(latent_dim)
+    try:
+        own_mean, own_log_var = (np.asarray(part, "float64") for part in owner.prior_of(None).parameters)
+    except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError):
+        return mean, sigma
+    own = own_mean.reshape(-1), np.exp(0.5 * own_log_var).reshape(-1)
+    if any(part.size not in (1, latent_dim) for part in own):
+        return mean, sigma
+    return mean + own[0], sigma * own[1]
 
 
 def decoded(model_or_decode: Any, codes: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from companion.errors import BadInput, check_whole_number
-from companion.plots.arguments import decoded, latent_dim_of
+from companion.plots.arguments import decoded, latent_dim_of, prior_of_coordinates
 from companion.plots.figure import GREY, BookFigure, book_style, set_title, trim_height
 from companion.plots.images import MOST_COLUMNS, image_grid
 from companion.plots.words import counted, number, on_paper, point_name, spoken_list
@@ -17,13 +17,13 @@ def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None
     """Draw the latent plane as a grid of decoded images, each for an equal share of the prior.
 
     Cell i of ``n`` along an axis decodes the quantile ``Phi^-1((i + 0.5) / n)`` of N(0, 1), so that each image
-    represents 1/n^2 of the prior's mass; equal steps from -1 to 1 would cover only 47% of it. z1 grows to the right,
-    z2 upwards. ``model_or_decode`` is a model with ``decode``, or a function from codes ``(n*n, 2)`` to images in
-    [0, 1].
+    represents 1/n^2 of the prior's mass; equal steps from -1 to 1 would cover only 47% of it. If the model's
+    ``prior_of`` gives another normal, its quantiles are used. z1 grows to the right, z2 upwards. ``model_or_decode`` is
+    a model with ``decode``, or a function from codes ``(n*n, 2)`` to images in [0, 1].
 
-    Raises :class:`~companion.errors.BadInput` for a model whose ``latent_dim`` is not 2 and for ``n`` outside
-    2 to 30. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), appendix A. Taught in
-    chapter 05, latent space.
+    Raises :class:`~companion.errors.BadInput` for a model whose ``latent_dim`` is not 2 and for ``n`` outside 2 to 30.
+    Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), appendix A. Taught in chapter 05, latent
+    space.
     """
     if check_whole_number("n", n, at_least=2) > 30:
         raise BadInput(
@@ -36,16 +36,19 @@ def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None
             "draw latent_lines(model, ...)."
         )
     quantiles = ndtri((np.arange(n) + 0.5) / n)
-    z1, z2 = np.meshgrid(quantiles, quantiles[::-1])  # the first row of images is the top one: the largest z2
+    mean, sigma = prior_of_coordinates(model_or_decode, 2)
+    across, up = mean[:, None] + sigma[:, None] * quantiles
+    z1, z2 = np.meshgrid(across, up[::-1])  # the first row of images is the top one: the largest z2
     images = decoded(model_or_decode, np.stack([z1.ravel(), z2.ravel()], axis=1))
     height, width, channels = images.shape[1:]
     tiles = images.reshape(n, n, height, width, channels)
     steps = np.abs(np.diff(tiles, axis=0)).mean(), np.abs(np.diff(tiles, axis=1)).mean()
     montage = tiles.transpose(0, 2, 1, 3, 4).reshape(n * height, n * width, channels)
-    ends = f"from {number(quantiles[0])} to {number(quantiles[-1])}"
+    ends = [f"from {number(steps_of[0])} to {number(steps_of[-1])}" for steps_of in (across, up)]
+    prior = "N(0, 1)" if np.allclose((mean, sigma), ([0, 0], [1, 1])) else "the model's prior"
     alt_text = (
-        f"A grid of {n} by {n} decoded images at the quantiles of N(0, 1): z1 {ends} left to right, z2 "
-        f"{ends} bottom to top. Neighbours differ by {number(np.mean(steps))} per pixel on average."
+        f"A grid of {n} by {n} decoded images at the quantiles of {prior}: z1 {ends[0]} left to right, z2 "
+        f"{ends[1]} bottom to top. Neighbours differ by {number(np.mean(steps))} per pixel on average."
     )
     with book_style():
         figure = BookFigure(6.0, 6.0 * height / width + (0.3 if title else 0), alt_text=alt_text)
@@ -54,9 +57,8 @@ def manifold_grid(model_or_decode: Any, n: int = 15, *, title: str | None = None
             montage if channels == 3 else montage[..., 0], extent=(0, n, 0, n), aspect=height / width, **GREY
         )
         shown = np.unique(np.linspace(0, n - 1, n if n <= 9 else 7).round().astype(int))
-        words = [on_paper(f"{quantiles[i] + 0.0:.2f}") for i in shown]
-        axes.set_xticks(shown + 0.5, words)
-        axes.set_yticks(shown + 0.5, words)
+        axes.set_xticks(shown + 0.5, [on_paper(f"{across[i] + 0.0:.2f}") for i in shown])
+        axes.set_yticks(shown + 0.5, [on_paper(f"{up[i] + 0.0:.2f}") for i in shown])
         axes.set(xlabel="z1", ylabel="z2")
         axes.spines[["left", "bottom"]].set_visible(False)
         set_title(figure, axes, title)

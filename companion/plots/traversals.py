@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from companion.errors import BadInput, check_codes, check_whole_number
-from companion.plots.arguments import check_count, decoded
+from companion.plots.arguments import check_count, decoded, prior_of_coordinates
 from companion.plots.figure import BookFigure
 from companion.plots.images import MOST_COLUMNS, image_grid
 from companion.plots.words import counted, number, on_paper, spoken_list
@@ -27,7 +27,8 @@ def traversals(
     """Draw rows of decoded images; in each row one coordinate of ``code`` goes from -reach to reach.
 
     ``code`` has shape ``(latent_dim,)``: the z_mean of an image, or zeros. ``dims`` names the coordinates to change,
-    from 0, in the order of the rows; by default all of them. The default ``reach`` of 2 covers 95 % of the prior.
+    from 0, in the order of the rows; by default all of them. The default ``reach`` of 2 covers 95 % of the prior; if
+    the model's ``prior_of`` gives another normal than N(0, I), ``reach`` counts its standard deviations from its mean.
     ``notes``, one per row, are written below the name of the coordinate, such as its KL. ``columns`` is the number of
     images in a row, 2 to 20.
 
@@ -39,9 +40,11 @@ def traversals(
     if check_whole_number("columns", columns, at_least=2) > MOST_COLUMNS:
         raise BadInput(f"columns={columns}: expected at most {MOST_COLUMNS} images in a row; pass columns=9.")
     steps = np.linspace(-reach, reach, columns)
+    mean, sigma = prior_of_coordinates(model_or_decode, len(start))
+    standard = np.allclose(mean, 0) and np.allclose(sigma, 1)
     codes = np.tile(start, (len(rows), columns, 1))
     for row, dim in enumerate(rows):
-        codes[row, :, dim] = steps
+        codes[row, :, dim] = mean[dim] + sigma[dim] * steps
     images = decoded(model_or_decode, codes.reshape(-1, len(start)))
     pixels = images.reshape(len(rows), columns, -1)
     changes = np.abs(np.diff(pixels, axis=1)).mean(axis=(1, 2))
@@ -53,10 +56,12 @@ def traversals(
         names = [f"{name}\n{note}" for name, note in zip(names, notes, strict=True)]
     alt_text = (
         f"{counted(len(rows), 'row')} of {columns} decoded images; in each, one coordinate of the code goes from "
-        f"{number(-reach)} to {number(reach)}. The mean change of a pixel from one image to the next: "
+        f"{number(-reach)} to {number(reach)}{'' if standard else ' standard deviations about the mean of the prior'}. "
+        f"The mean change of a pixel from one image to the next: "
         f"{spoken_list(words)}."
     )
-    above = [on_paper(f"{step + 0.0:.2g}") for step in steps]
+    unit = "" if standard else " σ"
+    above = [on_paper(f"{step + 0.0:.2g}{unit}") for step in steps]
     return image_grid(images, columns, alt_text, left=names, above=above, title=title)
 
 

@@ -29,7 +29,7 @@ def compress(model: Any, images: Any) -> bytes:
             f"told apart; train a model with fewer."
         )
     codes = model.encode(images)
-    blocks = [_write(model.prior, block) for (block,) in batches(codes, batch_size=IMAGES_A_BLOCK)]
+    blocks = [_write(model.prior_of(None), block) for (block,) in batches(codes, batch_size=IMAGES_A_BLOCK)]
     return _as_bytes(len(codes)) + b"".join(_as_bytes(len(block)) + block for block in blocks)
 
 
@@ -45,7 +45,7 @@ def decompress(model: Any, data: bytes) -> np.ndarray:
     codes = []
     for start in range(0, n, IMAGES_A_BLOCK):
         length, data = _whole(data[:HEADER]), data[HEADER:]
-        codes.append(_read(model.prior, data[:length], min(IMAGES_A_BLOCK, n - start)))
+        codes.append(_read(model.prior_of(None), data[:length], min(IMAGES_A_BLOCK, n - start)))
         data = data[length:]
     if not codes or data:
         raise _damaged()

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops, random
 
-from companion.errors import BadInput, check_choice, check_whole_number
+from companion.errors import BadInput, check_choice, check_seed, check_whole_number
 from companion.networks import _glorot, _seeds
 from companion.tensors import Tensor
 
@@ -57,6 +57,7 @@ class UniformPrior(layers.Layer):
 
     def sample(self, n: int, seed: Any = None) -> np.ndarray:
         """``n`` maps drawn from the prior: ``(n, height, width)``, int32. ``seed``: an int or a ``SeedGenerator``."""
+        seed = check_seed(seed)
         generator = keras.random.SeedGenerator(seed) if seed is None or isinstance(seed, int) else seed
 
         def draw(row: int, column: int, logits: np.ndarray) -> np.ndarray:
@@ -89,7 +90,7 @@ class PixelCNN(UniformPrior):
         **kwargs: Any,
     ):
         super().__init__(num_embeddings, grid_shape, **kwargs)
-        self.filters, self.num_layers, self.seed = filters, num_layers, seed
+        self.filters, self.num_layers, self.seed = filters, num_layers, check_seed(seed, generator=False)
         self.network = build_pixel_cnn(
             num_embeddings, self.grid_shape, filters=filters, num_layers=num_layers, seed=seed
         )
@@ -100,7 +101,8 @@ class PixelCNN(UniformPrior):
     def fit(self, codes: np.ndarray, *, learning_rate: float = 2e-3, **how: Any) -> keras.callbacks.History:
         """Minimise the :func:`~companion.vq_vae.cross_entropy` of maps ``codes`` ``(n, height, width)``.
 
-        ``how`` goes to Keras's ``fit``. The history's ``loss`` is in nats per map. The optimizer is a new one at every call.
+        ``how`` goes to Keras's ``fit``. The history's ``loss`` is in nats per map. The optimizer is a new one at every
+        call.
         """
         # A separate model over the same layers: if the prior itself were compiled, its loss would be added to that of
         # the model it is part of.
@@ -118,9 +120,7 @@ def cross_entropy(codes: Tensor, logits: Tensor) -> Tensor:
 
     ``codes`` has shape ``(batch, height, width)`` and ``logits`` ``(batch, height, width, num_embeddings)``.
     """
-    log_probs = ops.log_softmax(
-        ops.cast(logits, "float32"), axis=-1
-    )  # (batch, height, width, num_embeddings)
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)  # (batch, height, width, codes)
     index = ops.cast(codes, "int32")[..., None]  # (batch, height, width, 1)
     chosen = ops.take_along_axis(log_probs, index, axis=-1)  # (batch, height, width, 1)
     return -ops.sum(chosen, axis=(1, 2, 3))
