@@ -8,7 +8,10 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from companion.loading import load, prepare
 from companion.moved import MOVED, MovedModules
+
+__all__ = ["load"]
 
 __version__ = "0.1.0"
 
@@ -57,3 +60,4 @@ def __dir__() -> list[str]:
 
 
 sys.meta_path.append(MovedModules())
+prepare()

@@ -14,51 +14,12 @@ from companion import data, experiments
 from companion.errors import BadInput
 from companion.exercises.command import add_to as add_grading
 from companion.exercises.command import run as run_grading
+from companion.experiments import backend as backends
 from companion.experiments.folder import RunFolder
+from companion.experiments.help import OPTION_HELP, SETTING_HELP
 from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
 
 WRONG_INPUT, DISK_TROUBLE, INTERRUPTED = 2, 1, 130
-
-_HELP = {
-    "dataset": f"{', '.join(data.NAMES)}, or the path of your own .npz file",
-    "latent_dim": "size of the code z (default: 2)",
-    "epochs": "how often all training images are shown; may be raised with --resume",
-    "batch_size": "images in a batch",
-    "learning_rate": "step size of Adam",
-    "network": f"{' or '.join(experiments.NETWORKS)} (default: the model's usual one, mostly dense)",
-    "hidden": "widths of a dense encoder's layers, such as 512,256; the decoder mirrors them",
-    "binarize": f"{', '.join(data.BINARIZATIONS)}: how grey pixels become black and white",
-    "likelihood": f"p(x|z): {', '.join(experiments.LIKELIHOODS)}",
-    "seed": "fixes weights, noise, order and binarisation",
-    "k": "samples an image in the bound on the log likelihood",
-    "images": "how many test images get that bound (default: all)",
-}
-_OPTION_HELP: dict[str, str] = {
-    "beta": "weight of the KL",
-    "warm_up_steps": "steps over which beta, or the weight of the upper layers' KL, climbs from 0; 0: none",
-    "latent_dims": "size of each layer of codes, the one next to the pixels first, such as 8,2",
-    "inference": "bottom_up or top_down: which layer of codes is inferred first",
-    "free_bits": "nats of KL that cost nothing in each layer of codes above the first",
-    "gamma": "weight of the KL's distance from capacity, which takes beta's place; 0: none",
-    "capacity": "nats an image that the KL is drawn to, with gamma",
-    "capacity_steps": "steps over which capacity climbs from 0; 0: it is there at once",
-    "num_embeddings": "rows of the codebook",
-    "embedding_dim": "length of a row of the codebook",
-    "filters": "channels of the halving convolutions, such as 32,64; the decoder mirrors them",
-    "commitment": "weight of the distance from the encoder's vectors to their codes",
-    "codebook": "ema or loss: rows are running means, or trained by a loss of their own",
-    "reset": "codes below this share of the mean count become vectors of the batch; 0: never",
-    "data_init": "true: the first batch gives the first rows",
-    "prior": "conditional_vae: standard or learned, p(z) or p(z|y); vq_vae: pixel_cnn or uniform maps of codes",
-    "num_latents": "categorical latents in a code",
-    "num_categories": "categories of each latent",
-    "temperature": "of the Gumbel-softmax; lower is nearer to exact draws",
-    "last_temperature": "what the temperature falls to, with cooling_steps",
-    "cooling_steps": "steps over which the temperature falls; 0: it stays",
-    "hard": "true: train with exact draws and the gradient of relaxed ones",
-    "num_samples": "draws of z an image in training, k of the bound",
-    "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
-}
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -122,12 +83,12 @@ def _parser() -> argparse.ArgumentParser:
             default=argparse.SUPPRESS,
             type=_TYPES.get(field.name, _number),
             metavar="NAME" if _TYPES.get(field.name) is str else "N",
-            help=_HELP[field.name] + shown,
+            help=SETTING_HELP[field.name] + shown,
         )
     for name, models in OPTION_NAMES.items():
         default = MODELS[models[0]].options[name]
         defaults = "; ".join(f"{model}, default: {_as_text(MODELS[model].options[name])}" for model in models)
-        shown = f"{_OPTION_HELP[name]} ({defaults})"
+        shown = f"{OPTION_HELP[name]} ({defaults})"
         run.add_argument(
             _flag(name), default=argparse.SUPPRESS, type=_value_like(default), metavar="VALUE", help=shown
         )
@@ -135,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     add_grading(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="go on with the run that is in DIR")
+    shown = f"{' or '.join(backends.BACKENDS)}: what Keras computes on (default: as Keras is set, or the resumed run's)"
+    run.add_argument("--backend", default=None, metavar="NAME", help=shown)
     run.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
 
@@ -179,6 +142,7 @@ def _as_text(value: Any) -> str:
 
 def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
+    _choose_backend(arguments)
     record = experiments.run(settings, arguments.out, arguments.resume, quiet=arguments.quiet)
     print(_summary(record))
     print(
@@ -201,9 +165,19 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return replace(known, **typed, options={**known.options, **options})
 
 
+def _choose_backend(arguments: argparse.Namespace) -> None:
+    """The backend that was typed, or that of the run that is resumed; Keras's own choice where there is neither."""
+    begun_on = RunFolder(arguments.out).read_record().get("backend") if arguments.resume else None
+    if arguments.backend is not None:
+        backends.check_same(arguments.backend, begun_on)
+    chosen = arguments.backend or begun_on
+    if chosen is not None:
+        backends.choose(chosen)
+
+
 def _as_typed(message: str) -> str:
     """``latent_dim=-1`` as it stood on the command line, ``--latent-dim -1``; within a path it is left alone."""
-    names = "|".join(name for name in ("out", *SETTING_NAMES, *OPTION_NAMES) if name != "model")
+    names = "|".join(name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES) if name != "model")
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 
 

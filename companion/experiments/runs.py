@@ -23,8 +23,8 @@ def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = 
 
     Raises :class:`~companion.errors.BadInput`, before any training, for a data set that cannot be read, more
     ``images`` than there are, an ``out`` that is a file, cannot be written, is in use, or is not empty; and on resuming
-    where there is no run, where its files are damaged, or where ``settings`` contradict it. Also where the loss stops
-    being finite.
+    where there is no run, where its files are damaged, or where ``settings`` or the backend contradict it. Also where
+    the loss stops being finite.
     Raises OSError where the disk is full; what was there before then still holds. Taught in chapter 11.
     """
     folder = RunFolder(out)

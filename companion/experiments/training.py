@@ -11,6 +11,7 @@ import keras
 from companion import data, evaluation, machine
 from companion.data import Dataset
 from companion.errors import BadInput
+from companion.experiments.backend import check_same
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
 from companion.experiments.progress import progress_callbacks, say
 from companion.experiments.settings import MODELS, Settings
@@ -25,6 +26,8 @@ def train(
     quiet: bool,
 ) -> Record:
     """Train from where ``record`` stands (None: from the start) to ``settings.epochs``, evaluate, and write it all."""
+    if record is not None:
+        check_same(keras.backend.backend(), record.get("backend"))
     if not quiet:
         say(f"{settings.model} on {dataset!r}")
         say(f"{keras.backend.backend()} on {machine.device()}")
@@ -94,8 +97,6 @@ def evaluate(model: keras.Model, settings: Settings, dataset: Dataset) -> dict[s
     scores = evaluation.score(model, x, k=settings.k, n_images=settings.images, seed=settings.seed)
     for name in ("neg_elbo", "log_likelihood", "cross_entropy_bound"):
         _check_finite(f"test {name}", scores[name])
-    # A single image has no spread.
-    scores["stderr"] = scores["stderr"] if math.isfinite(scores["stderr"]) else None
     return {**scores, "binarization": how, "binarization_seed": seed if how == "static" else None}
 
 
