@@ -21,7 +21,7 @@ unexport PYTHONPATH
 # A Python that keeps no compiled files compiles all of TensorFlow again at every start: 13 seconds of a core, not 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment book student zip quick test colab execute explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip quick test colab backends execute explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -63,6 +63,9 @@ test: $(READY) ## unit tests, every notebook against its stored output, the book
 
 colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
 	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")
+
+backends: $(READY) ## test every family on the other backends of Keras, in environments of their own: [BACKEND=jax]
+	$(TIMED) backends "$(PYTHON_OF_VENV)" -m tools.backends $(if $(BACKEND),--backend "$(BACKEND)")
 
 execute: $(READY) ## run the chapters in place, or on another set into _build/executed: [CHAPTER=04_objectives] [DATASET=mnist]
 	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \
