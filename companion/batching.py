@@ -1,6 +1,6 @@
-"""Walk through arrays a batch at a time, so that memory does not grow with the number of images.
+"""Go through arrays one batch at a time, so that memory does not grow with the number of images.
 
-An input is one array, or a tuple of arrays with a row an image: images with their labels, say.
+An input is one array, or a tuple of arrays with one row per image, such as images and their labels.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ BATCH_SIZE = 500
 
 
 def count(x: Any) -> int:
-    """How many images ``x`` holds: one array, or a tuple of arrays with a row an image."""
+    """The number of images in ``x``: one array, or a tuple of arrays with one row per image."""
     return len(x[0]) if isinstance(x, tuple) else len(x)
 
 
 def take(x: Any, rows: slice) -> Any:
-    """The same ``rows`` of ``x`` or, of a tuple, of each of its arrays."""
+    """The ``rows`` of ``x``, or of each array of a tuple."""
     return tuple(part[rows] for part in x) if isinstance(x, tuple) else x[rows]
 
 
@@ -30,7 +30,7 @@ def batches(*inputs: Any, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, .
 
 
 def map_batches(function: Callable[..., Any], *inputs: Any, batch_size: int = BATCH_SIZE) -> Any:
-    """``function`` of every batch, joined along the first axis as numpy arrays, in whatever structure it returns."""
+    """``function`` of every batch, concatenated along the first axis as NumPy arrays, in the structure it returns."""
     parts = [
         tree.map_structure(keras.ops.convert_to_numpy, function(*batch))
         for batch in batches(*inputs, batch_size=batch_size)

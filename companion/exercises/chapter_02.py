@@ -98,10 +98,9 @@ def _padded_pictures() -> list[Case]:
     for size in (28, 27, 32):
         image = np.random.default_rng(size).uniform(size=(1, size, size, 1)).astype("float32")
         before = (32 - size) // 2
-        room = (before, 32 - size - before)
-        made.append(
-            Case(f"a padded image, size={size}", (np.pad(image, ((0, 0), room, room, (0, 0))), size), image)
-        )
+        margin = (before, 32 - size - before)
+        padded = np.pad(image, ((0, 0), margin, margin, (0, 0)))
+        made.append(Case(f"a padded image, size={size}", (padded, size), image))
     return made
 
 

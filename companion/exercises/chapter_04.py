@@ -19,7 +19,7 @@ cost_of_a_code = Exercise(
     name="cost_of_a_code",
     chapter="04",
     kind="compute",
-    title="What a code of two coordinates costs",
+    title="The KL of a code of two coordinates",
     cases=the_number(2.818147),
     unit="one number, in nats",
     mistakes=(
@@ -52,7 +52,7 @@ def _two_normals() -> list[Case]:
 
 
 def _kl(qm: Any, qv: Any, pm: Any, pv: Any, log: float = 1.0) -> Any:
-    """KL in terms of log variances per coordinate; ``log`` weighs the logarithms."""
+    """The KL per coordinate in terms of log variances; ``log`` is a weight of the logarithms."""
     return ((qm - pm) ** 2 / np.exp(pv) + np.exp(qv - pv) - 1 + log * (pv - qv)) / 2
 
 
@@ -119,23 +119,23 @@ negative_elbo = Exercise(
     name="negative_elbo",
     chapter="04",
     kind="mend",
-    title="A loss that silences the code",
+    title="A loss under which the code collapses",
     cases=_images_and_codes,
     mistakes=(
         Mistake(
             _mixed(lambda p, u: p.mean(1) + u.sum(1)),
-            "A mean over pixels beside a sum over coordinates charges the code too much, once for each pixel.",
+            "A mean over pixels next to a sum over coordinates gives the KL a weight equal to the number of pixels.",
             untouched=True,
         ),
         Mistake(
             _mixed(lambda p, u: p.mean(1) + u.mean(1)),
-            "Two means: there are more pixels than coordinates, so the rate of exchange is not one to one.",
+            "Two means: there are more pixels than coordinates, so the two terms are divided by different numbers.",
         ),
         Mistake(
             _mixed(lambda p, u: p.sum(1) + u.mean(1)),
-            "Now the mean has moved to the code, which is charged too little.",
+            "Now the mean is over the coordinates, so the KL has too little weight.",
         ),
-        Mistake(_mixed(lambda p, u: p.sum(1) - u.sum(1)), "The KL is a cost: the negative ELBO adds it."),
+        Mistake(_mixed(lambda p, u: p.sum(1) - u.sum(1)), "The sign of the KL: the negative ELBO adds it."),
         Mistake(
             _mixed(lambda p, u: (p.sum(1) + u.sum(1)).mean()),
             "Return one value for each image and leave the mean over the batch to the model.",
@@ -151,7 +151,7 @@ noise_of_a_mean = Exercise(
     name="noise_of_a_mean",
     chapter="04",
     kind="compute",
-    title="The noise that a mean squared error believes in",
+    title="The noise that a mean squared error assumes",
     cases=the_number(39.1918),
     unit="one number, the standard deviation s of a colour value",
     mistakes=(

@@ -135,7 +135,7 @@ values_of_a_grid = Exercise(
         ),
         Mistake(
             lambda n: np.arange(1, n + 1) / (n + 1),
-            "These values cut the prior into n + 1 shares; asked for are the middles of n.",
+            "These values cut the prior into n + 1 shares; you need the middles of n shares.",
         ),
     ),
     hints=(

@@ -1,4 +1,4 @@
-"""The exercises of chapter 06: the price of a code, free bits, and votes for factors."""
+"""The exercises of chapter 06: the weight of the KL, free bits, and votes for factors."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ hidden_price = Exercise(
     unit="one number, the beta of a loss that sums over pixels",
     mistakes=(
         Mistake(
-            lambda: 0.390625, "That is the price of a nat of pixels in nats of code; beta is its inverse."
+            lambda: 0.390625, "That is the weight of the pixels relative to the KL; beta is its inverse."
         ),
         Mistake(lambda: 400.0, "400 weighs a mean. What weighs the sum over pixels?"),
         Mistake(lambda: 1024.0, "That would be right without the factor 400."),
@@ -37,7 +37,7 @@ hidden_price = Exercise(
 
 
 def _groups() -> list[Case]:
-    """Groups in which one coordinate hardly moves for its size, while another moves little but is small altogether."""
+    """Groups in which one coordinate varies little for its size, while another varies less but is small altogether."""
     made = []
     for seed, (winners, n, scale) in enumerate(
         [((2, 0, 1, 2), 50, (1.0, 0.1, 5.0)), ((3, 3, 0), 40, (2.0, 0.2, 1.0, 8.0))]
@@ -105,7 +105,7 @@ free_of_charge = Exercise(
     mistakes=(
         Mistake(
             lambda kl, least: np.maximum(least, kl.mean(0).sum()),
-            "One allowance for all units together: a busy unit uses it up, and a silent one gets none.",
+            "One minimum for all units together: a unit with a large KL uses it up, and the others get nothing.",
             untouched=True,
         ),
         Mistake(
@@ -114,15 +114,15 @@ free_of_charge = Exercise(
         ),
         Mistake(
             lambda kl, least: np.maximum(kl.mean(0) - least, 0).sum(),
-            "That subtracts the allowance; free bits clamp the KL from below instead.",
+            "That subtracts `least`; free bits take the larger of `least` and the KL instead.",
         ),
         Mistake(
             lambda kl, least: np.maximum(kl.shape[1] * least, kl.mean(0).sum()),
-            "A larger allowance for all together is still one that a busy unit uses up.",
+            "A larger minimum for all units together is still used up by a unit with a large KL.",
         ),
         Mistake(
             lambda kl, least: np.minimum(least, kl.mean(0)).sum(),
-            "That caps what a unit may cost; free bits set the least.",
+            "That caps the KL of a unit; free bits replace a small KL by `least`.",
         ),
     ),
     hints=(
@@ -133,8 +133,9 @@ free_of_charge = Exercise(
 
 
 def _points(answer: Any) -> list[tuple[float, float, float]]:
-    """Price, rate and distortion of each model, by rising price."""
-    return sorted((float(beta), float(rate), float(cost)) for beta, (rate, cost) in answer["models"].items())
+    """Beta, rate and distortion of each model, sorted by beta."""
+    models = answer["models"].items()
+    return sorted((float(beta), float(rate), float(distortion)) for beta, (rate, distortion) in models)
 
 
 price_curve = OpenExercise(
@@ -146,23 +147,23 @@ price_curve = OpenExercise(
     demands=(
         Demand(
             lambda answer: len(_points(answer)) >= 3,
-            "at least three prices under 'models', such as {1: (rate, distortion), 2: ..., 8: ...}",
+            "at least three values of beta under 'models', such as {1: (rate, distortion), 2: ..., 8: ...}",
             "Three points are the least that show a bend.",
         ),
         Demand(
-            lambda answer: all(cost > 1.0 for _, _, cost in _points(answer)),
+            lambda answer: all(distortion > 1.0 for _, _, distortion in _points(answer)),
             "distortions in nats per image, dozens on the shapes and hundreds on the digits",
-            "A distortion below 1 looks like a mean over pixels, and then the price is another one as well.",
+            "A distortion below 1 looks like a mean over pixels, and then beta is not what it seems, either.",
         ),
         Demand(
             lambda answer: _rises([-rate for _, rate, _ in _points(answer)]),
-            "a rate that falls as the price rises",
-            "A dearer code should be a shorter one: are rate and distortion in this order, from fully trained models?",
+            "a rate that falls as beta rises",
+            "A larger beta should give a smaller rate: are rate and distortion in this order, from trained models?",
         ),
         Demand(
-            lambda answer: _rises([cost for _, _, cost in _points(answer)]),
-            "a distortion that rises with the price",
-            "Less code must cost pixels; measure both on the same test images.",
+            lambda answer: _rises([distortion for _, _, distortion in _points(answer)]),
+            "a distortion that rises with beta",
+            "With a smaller rate the distortion should be larger; measure both on the same test images.",
         ),
         reason_of(),
     ),

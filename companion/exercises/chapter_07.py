@@ -30,7 +30,7 @@ cost_under_a_learned_prior = Exercise(
         Mistake(lambda: 0.636294, "The factor of one half is missing."),
         Mistake(lambda: 0.096574, "0.5 is a standard deviation; square it for the variance."),
     ),
-    hints=("Equal means cost nothing; only the widths differ.", "One half of (variance - 1 - log variance)."),
+    hints=("Equal means add nothing; only the widths differ.", "One half of (variance - 1 - log variance)."),
 )
 
 
@@ -92,7 +92,7 @@ label_from_bounds = Exercise(
 
 
 class LinearModel:
-    """Stands for a conditional VAE whose networks are so simple that codes can be followed by hand."""
+    """A conditional VAE with networks so simple that codes can be computed by hand."""
 
     def encode(self, pair: Any) -> Any:
         """Mean, log variance and a draw of the code of images and their labels."""
@@ -106,7 +106,7 @@ class LinearModel:
 
 
 def _redrawn(code_of: Any) -> Any:
-    """What an answer gives that encodes, keeps something of the code, and decodes."""
+    """The result of an answer that encodes, keeps a part of the code, and decodes."""
 
     def redraw(image: Any, label: Any, new_label: Any) -> Any:
         return code_of(LinearModel(), image, label, new_label)

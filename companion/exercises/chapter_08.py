@@ -1,4 +1,4 @@
-"""The exercises of chapter 08: two sources of one code, the cost of a lower layer, and layers that meet."""
+"""The exercises of chapter 08: two normals for one code, the KL of a lower layer, and layers that meet."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ merged_mean = Exercise(
     name="merged_mean",
     chapter="08",
     kind="compute",
-    title="Two opinions of one coordinate",
+    title="Two normals for one coordinate",
     cases=the_number(1.6),
     unit="one number, the mean of the merged normal",
     mistakes=(
-        Mistake(lambda: 1.0, "That is the plain mean; the surer of the two counts for more."),
-        Mistake(lambda: 0.4, "The weights are the wrong way round: a large variance counts for little."),
+        Mistake(lambda: 1.0, "That is the plain mean; the more precise of the two has more weight."),
+        Mistake(lambda: 0.4, "The weights are the wrong way round: a large variance has a small weight."),
         Mistake(
             lambda: 1.333333, "The weights are one over the variance, not one over the standard deviation."
         ),
-        Mistake(lambda: 2.0, "The prior counts as well, if only a little."),
+        Mistake(lambda: 2.0, "The prior has a weight, too, though a smaller one."),
         Mistake(lambda: 0.8, "That is the merged variance."),
     ),
     hints=(
@@ -64,14 +64,14 @@ cost_of_the_draw = Exercise(
     name="cost_of_the_draw",
     chapter="08",
     kind="code",
-    title="What layer 1 costs at the draw",
+    title="The KL term of layer 1 at the draw",
     cases=_drawn_layers,
     mistakes=(
         Mistake(
             _closed_form,
             "That is the closed form, which forgets which z1 was drawn; evaluate both densities at the draw.",
         ),
-        Mistake(lambda *a: -_ratio(*a).sum(1), "The sign: a cost is log q minus log p."),
+        Mistake(lambda *a: -_ratio(*a).sum(1), "The sign: the term is log q minus log p."),
         Mistake(
             lambda *a: _ratio(*a).mean(1),
             "That is the mean over coordinates; log densities of coordinates add up.",
@@ -99,7 +99,7 @@ Moments = tuple[Any, Any]
 
 
 class LinearNetworks:
-    """Stands for a two-layer model: every network is a line, so that codes can be followed by hand."""
+    """A two-layer model whose networks are linear, so that codes can be computed by hand."""
 
     def q_z1(self, x: Any) -> Moments:
         """Mean and log variance of q(z1 | x)."""
@@ -119,7 +119,7 @@ class LinearNetworks:
 
 
 def _followed(z1_of: Any) -> Any:
-    """What the decoder gives if it is shown ``z1_of`` the encoder's z1 and of z2."""
+    """The result of an answer that decodes ``z1_of`` the encoder's z1 and of z2."""
 
     def pictures(x: Any, noise_1: Any, noise_2: Any) -> Any:
         z1 = 2.0 * x + 0.5 * noise_1
@@ -160,7 +160,7 @@ layers_that_meet = Exercise(
             _followed(lambda x, z1, z2, e: 2.0 * x),
             "The decoder saw the mean of q(z1 | x); the bound is about the draw.",
         ),
-        Mistake(_followed(lambda x, z1, z2, e: z2), "The decoder saw z2; the pixels hang on z1 alone."),
+        Mistake(_followed(lambda x, z1, z2, e: z2), "The decoder saw z2; the pixels depend on z1 alone."),
     ),
     hints=(
         "Which variable do q(z1 | x) and p(x | z1) share?",
@@ -180,7 +180,7 @@ use_of_the_top = OpenExercise(
                 min(float(answer[name]) for name in ("reconstruction", "kl_1", "kl_2", "neg_elbo")) > -1e-3
             ),
             "'reconstruction', 'kl_1', 'kl_2' and 'neg_elbo', test means in nats per image",
-            "All four are costs; evaluate reports them, or elbo_terms with the sign of the likelihood turned.",
+            "All four are losses; evaluate reports them, or elbo_terms with the sign of the likelihood reversed.",
         ),
         Demand(
             lambda answer: abs(_sum_of_terms(answer) - float(answer["neg_elbo"])) < 1.0,
@@ -189,8 +189,8 @@ use_of_the_top = OpenExercise(
         ),
         Demand(
             lambda answer: answer["in_use"] == ("yes" if float(answer["kl_2"]) > 0.5 else "no"),
-            "under 'in_use', 'yes' where layer 2 carries more than half a nat, else 'no'",
-            "Half a nat hardly tells two kinds of image apart; compare kl_2 with it.",
+            "under 'in_use', 'yes' if the KL of layer 2 is above half a nat, else 'no'",
+            "Half a nat can hardly tell two kinds of image apart; compare kl_2 with it.",
         ),
         reason_of(),
     ),

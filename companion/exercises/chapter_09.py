@@ -99,7 +99,7 @@ def _soft_choices() -> list[Case]:
 
 
 def _value_and_gradient(answer: Any, soft: Any, weights: Any) -> dict[str, Any]:
-    """What an answer gives, and the gradient of its sum weighted with ``weights``; zero where none passes."""
+    """The value of an answer, and the gradient of its sum weighted with ``weights``; zero where there is none."""
     import tensorflow as tf
 
     shares = tf.constant(soft)
@@ -139,12 +139,12 @@ hard_choice = Exercise(
         ),
         Mistake(
             lambda s, w: {"value": _one_hot(s) + s, "gradient": w},
-            "The value is the sum of both; take the shares off again where no gradient looks.",
+            "The value is the sum of both; subtract the shares again, under stop_gradient.",
         ),
     ),
     hints=(
-        "Which part of shares + (choice - shares) should be blind to gradients?",
-        "keras.ops.stop_gradient hides a value from them.",
+        "Which part of shares + (choice - shares) should have no gradient?",
+        "keras.ops.stop_gradient(value) has the same value and no gradient.",
     ),
 )
 

@@ -10,7 +10,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
     grade = commands.add_parser(
         "grade", help="run the checks of submitted notebooks and write a table", allow_abbrev=False
     )
-    grade.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="a chapter as a learner handed it in")
+    grade.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="a chapter that a learner submitted")
     grade.add_argument("--table", default="grades.csv", metavar="FILE", help="default: grades.csv")
     grade.add_argument("--seconds", type=float, default=600.0, help="limit for each notebook (default: 600)")
     grade.add_argument("--megabytes", type=int, default=4096, help="limit for each notebook (default: 4096)")
@@ -22,7 +22,7 @@ def add_to(commands: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Grade, write the table and say in one line what is in it."""
+    """Grade, write the table and print one line with its contents."""
     from companion.exercises.grading import grade
 
     limits = {"seconds": arguments.seconds, "megabytes": arguments.megabytes, "whole": arguments.whole}

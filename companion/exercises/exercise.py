@@ -22,7 +22,7 @@ SOLUTIONS: list[Callable[["Exercise"], Any]] = []  # the first one gives what Ex
 
 @dataclass(frozen=True)
 class Case:
-    """One input of a check: its description, the arguments, and what a right answer gives."""
+    """One input of a check: its description, the arguments, and the right result."""
 
     says: str
     arguments: tuple[Any, ...]
@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A typical wrong answer: what it gives on the arguments of a case, and the hint that belongs to it.
+    """A typical wrong answer: its result on the arguments of a case, and the hint that belongs to it.
 
     ``untouched`` marks the broken code that the notebook itself hands out in an exercise to break and mend.
     """
@@ -42,12 +42,12 @@ class Mistake:
 
 
 def call(answer: Any, *arguments: Any) -> Any:
-    """What is judged, unless an exercise says otherwise: the value of the learner's function."""
+    """What is judged by default: the value of the learner's function."""
     return answer(*arguments)
 
 
 def the_number(value: float) -> Callable[[], list[Case]]:
-    """The cases of an exercise to compute: no input, one number."""
+    """The cases of a ``compute`` exercise: no input, one number."""
     return lambda: [Case("", (), value)]
 
 
@@ -55,9 +55,10 @@ def the_number(value: float) -> Callable[[], list[Case]]:
 class Exercise:
     """One exercise of a chapter.
 
-    ``cases`` makes the inputs and what is expected of them; ``measure`` says what is compared, by default the value of
-    the learner's function; ``unit`` describes the number that an exercise to compute asks for, so that a wrong answer
-    is not told the right one. An answer that fails is compared with every one of ``mistakes`` on the same inputs.
+    ``cases`` makes the inputs and the expected results; ``measure`` computes what is compared, by default the value of
+    the learner's function; ``unit`` describes the number that a ``compute`` exercise asks for, so that the message for
+    a wrong answer does not show the right one. An answer that fails is compared with each of ``mistakes`` on the same
+    inputs.
     """
 
     name: str
@@ -77,12 +78,12 @@ class Exercise:
     last_answer: str = field(default="", init=False)
 
     def check(self, answer: Any) -> None:
-        """Judge ``answer`` and print what came of it: passed, or what differs and a hint."""
+        """Judge ``answer`` and print the result: passed, or what differs and a hint."""
         verdict = self.judge(answer)
         self.attempts += verdict.is_attempt
         self.passed = self.passed or verdict.passed
         self.last_answer = verdict.text
-        # A mistake that nobody foresaw is answered with the first hint; the next one is the second.
+        # An unforeseen mistake is answered with the first hint; the next one is the second.
         if self.hints and verdict.hint == self.hints[0]:
             self.hints_given = max(self.hints_given, 1)
         print(verdict.text)
@@ -90,7 +91,7 @@ class Exercise:
             listener(self.chapter)
 
     def judge(self, answer: Any) -> Verdict:
-        """The verdict on ``answer``, without printing or counting it. Raises nothing, whatever the answer does."""
+        """The verdict on ``answer``, without printing or counting it. Never raises, whatever the answer does."""
         if any(answer is nothing for nothing in NOTHING):
             return not_tried(self.name)
         if self.kind != "compute" and not callable(answer):
@@ -119,7 +120,7 @@ class Exercise:
         )
 
     def solution(self) -> Any:
-        """The source of a solution, after at least one attempt, where the instructor has left it in the package."""
+        """The source of a solution, after at least one attempt, if the instructor has left it in the package."""
         return SOLUTIONS[0](self)
 
     def __repr__(self) -> str:
@@ -127,7 +128,7 @@ class Exercise:
         return f"{self.name}: {self.title} ({KINDS[self.kind]}, chapter {self.chapter}; {state})"
 
     def _outcome(self, answer: Any, case: Case) -> Any:
-        """What ``answer`` gives on ``case``, as arrays; a verdict where it gives nothing that can be compared."""
+        """The result of ``answer`` on ``case``, as arrays; a verdict where it cannot be compared."""
         wanted = self._expectation(case)
         try:
             came = call_within(self.seconds, lambda: self._measured(answer, case))
@@ -140,7 +141,9 @@ class Exercise:
             advice = "Is there a loop that never ends?"
             return failed(self.name, case.says, f"nothing within {self.seconds:g} s", wanted, advice)
         except Stopped:
-            return failed(self.name, case.says, "nothing: you stopped it", wanted, "Call the check again.")
+            return failed(
+                self.name, case.says, "nothing: you interrupted it", wanted, "Call the check again."
+            )
         except BadInput as error:
             return failed(self.name, case.says, str(error), wanted, "Return numbers in one array.")
         except BaseException as error:
@@ -150,11 +153,11 @@ class Exercise:
     def _measured(self, answer: Any, case: Case) -> Any:
         if self.kind == "compute":
             return answer() if callable(answer) else answer
-        # Copies, so that an answer that works in place cannot change the next comparison.
+        # Copies, so that an answer that changes its arguments in place does not affect the next comparison.
         return self.measure(answer, *(_copied(argument) for argument in case.arguments))
 
     def _explain(self, cases: list[Case], came: list[Any], first: int) -> Verdict:
-        """The verdict on an answer that is wrong on case ``first``: the hint of the mistake that gives the same."""
+        """The verdict on an answer that is wrong on case ``first``, with the hint of the mistake it equals."""
         case, shown = cases[first], values.in_words(came[first])
         told = case.says, shown, self._expectation(case)
         for mistake in self.mistakes:
@@ -170,7 +173,7 @@ class Exercise:
         return failed(self.name, *told, hint)
 
     def _is(self, mistake: Mistake, cases: list[Case], came: list[Any]) -> bool:
-        """Whether the answer is wrong in just this way: on every case it gives what the mistake gives."""
+        """Whether the answer is wrong in this way: on every case its result equals that of the mistake."""
         with np.errstate(all="ignore"):
             given = [_values(mistake.gives(*map(_copied, case.arguments))) for case in cases]
         return all(values.close(came[i], given[i], self.rtol) for i in range(len(cases)))
@@ -189,7 +192,7 @@ def _copied(argument: Any) -> Any:
 
 @dataclass(frozen=True)
 class Demand:
-    """One thing that an open answer must fulfil: a test, what it asks for in words, and the hint where it fails."""
+    """One condition on an open answer: a test, the condition in words, and the hint where it fails."""
 
     holds: Callable[[Any], Any]
     asks: str
@@ -219,9 +222,9 @@ class OpenExercise(Exercise):
         except TookTooLong:
             return failed(self.name, "", f"nothing within {self.seconds:g} s", demand.asks, demand.hint)
         except Stopped:
-            return failed(self.name, "", "nothing: you stopped it", demand.asks, "Call the check again.")
+            return failed(self.name, "", "nothing: you interrupted it", demand.asks, "Call the check again.")
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            pass  # what has another form does not hold
+            pass  # an answer of another form fails the demand
         except BaseException as error:
             return failed(self.name, "", what_stopped(error), demand.asks, demand.hint)
         return failed(self.name, "", came, demand.asks, demand.hint)
@@ -237,7 +240,7 @@ def _is_empty(answer: Any) -> bool:
 
 
 def reason_of(words: int = 8) -> Demand:
-    """The demand for a reason, of at least a few words, under the key ``because``."""
+    """The demand for a reason of at least a few words, under the key ``because``."""
     return Demand(
         lambda answer: len(str(answer["because"]).split()) >= words,
         f"a reason of at least {words} words under 'because'",

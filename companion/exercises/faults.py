@@ -1,4 +1,4 @@
-"""What stopped a learner's code, in one line: the error, and the line of theirs in which it came up."""
+"""What stopped a learner's code, in one line: the error, and the line of their code that raised it."""
 
 import linecache
 import traceback
@@ -18,7 +18,7 @@ def what_stopped(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost line that is neither the package's nor a library's."""
+    """The innermost line that belongs neither to the package nor to a library."""
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if _is_the_learner_s(frame.filename)
     ]

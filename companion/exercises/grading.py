@@ -1,7 +1,7 @@
 """``python -m companion grade NOTEBOOK ...``: run the checks of submitted notebooks and write a table.
 
-Every notebook runs in a process of its own, with a limit of time and one of memory. Whatever is wrong with it becomes a
-row of the table. A learner's code is not locked in: grade people you trust, or on a machine that may be lost.
+Every notebook runs in its own process, with a limit on time and one on memory. Whatever goes wrong with it becomes a
+row of the table. The code is not sandboxed: grade only people you trust, or use a machine that you can afford to lose.
 """
 
 import contextlib
@@ -42,9 +42,11 @@ def grade(
     Raises :class:`~companion.errors.BadInput` for limits that are not above 0 and a folder that does not exist.
     """
     if seconds <= 0 or megabytes <= 0:
-        raise BadInput(f"seconds={seconds:g}, megabytes={megabytes:g}: expected limits above 0; pass such.")
+        raise BadInput(
+            f"seconds={seconds:g}, megabytes={megabytes:g}: expected limits above 0; pass for example seconds=600."
+        )
     if not Path(out).absolute().parent.is_dir():
-        raise BadInput(f"table={out!r}: expected a file in a folder that exists; make the folder first.")
+        raise BadInput(f"table={out!r}: expected a file in an existing folder; make the folder first.")
     rows = [row for path in map(Path, notebooks) for row in rows_of(path, seconds, megabytes, whole)]
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
@@ -57,7 +59,7 @@ def grade(
 
 
 def as_cell(text: str) -> str:
-    """``text`` as a table keeps it: a spreadsheet must not take what a learner wrote for a formula."""
+    """``text`` for a table, so that a spreadsheet does not read what a learner wrote as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
@@ -80,7 +82,7 @@ def rows_of(path: Path, seconds: float, megabytes: int, whole: bool) -> Iterable
 
 
 def learner_of(path: Path) -> str:
-    """The folder's name for ``ann/04_objectives.ipynb``, else the file's, less the chapter's: ``ann_04_objectives``."""
+    """The name of the folder for ``ann/04_objectives.ipynb``, else that of the file without the chapter's."""
     number = "|".join(CHAPTERS)
     if re.match(rf"(?:{number})_", path.stem):
         return path.absolute().parent.name
@@ -88,19 +90,19 @@ def learner_of(path: Path) -> str:
 
 
 def chapters_of(path: Path, cells: list[dict[str, Any]]) -> list[str]:
-    """The chapters whose exercises the notebook checks; the one that its name begins with, where it checks none."""
+    """The chapters whose exercises the notebook checks; if it checks none, the chapter in its name."""
     names = {name for cell in cells for name in CHECK.findall(cell["source"])}
     found = {exercise.chapter for name, exercise in all_exercises().items() if name in names}
     number = re.search(r"(?:^|[-_ ])(\d\d)_", path.stem)
     if not found and number and number[1] in CHAPTERS:
         found = {number[1]}
     if not found:
-        raise ValueError("it checks no exercise of the book, and its name tells no chapter")
+        raise ValueError("it checks no exercise of the book, and its name contains no chapter")
     return sorted(found)
 
 
 def result_of(known: dict[str, Any] | None, trouble: str) -> tuple[str, str]:
-    """The result of one exercise in a word, and what is to be said about it."""
+    """The result of one exercise in one or two words, and a remark."""
     if known is None or (trouble and not known["attempts"] and not known["stopped"]):
         return "not reached", trouble
     remark = " ".join(known["remark"].split())
@@ -112,7 +114,7 @@ def result_of(known: dict[str, Any] | None, trouble: str) -> tuple[str, str]:
 
 
 def run_apart(path: Path, seconds: float, megabytes: int, whole: bool) -> tuple[dict[str, Any], str]:
-    """What is known of each exercise after the notebook ran, and what stopped it, if anything did."""
+    """The state of each exercise after the notebook has run, and what stopped it, if anything did."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "companion.exercises.submission", str(path.absolute()), str(result)]
@@ -134,7 +136,7 @@ def run_apart(path: Path, seconds: float, megabytes: int, whole: bool) -> tuple[
 
 
 def watch(process: subprocess.Popen, seconds: float, megabytes: int) -> str:
-    """Wait for ``process``; what stopped it, in words, or nothing where it ended by itself."""
+    """Wait for ``process``; return what stopped it, in words, or "" if it ended by itself."""
     last = time.monotonic() + seconds
     while process.poll() is None:
         if time.monotonic() > last:
@@ -146,13 +148,13 @@ def watch(process: subprocess.Popen, seconds: float, megabytes: int) -> str:
 
 
 def _import_path() -> str:
-    """The path on which the notebook's process finds this very package."""
+    """The import path on which the notebook's process finds this package."""
     here = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
 
 
 def _megabytes_of(pid: int) -> float:
-    """The memory of a process and its children; 0 where nothing tells (psutil comes with Jupyter)."""
+    """The memory of a process and its children; 0 where it cannot be measured (psutil comes with Jupyter)."""
     try:
         import psutil  # type: ignore[import-untyped]
 
@@ -165,7 +167,7 @@ def _megabytes_of(pid: int) -> float:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End ``process`` and, where the system knows groups, what it has started."""
+    """End ``process`` and, where the system has process groups, what it has started."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

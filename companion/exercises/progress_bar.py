@@ -1,4 +1,4 @@
-"""How far a learner has come with a chapter: a bar where ipywidgets can show one, a line of text elsewhere."""
+"""A learner's progress in a chapter: a bar where ipywidgets can show one, a line of text elsewhere."""
 
 import os
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from companion.exercises.exercise import AFTER_CHECK
 from companion.exercises.registry import of_chapter
 
-# The bars on the page, by chapter, so that each check moves them.
+# The bars on the page, by chapter; each check updates them.
 _bars: dict[str, list[Any]] = {}
 
 
 def progress(chapter: str | int) -> None:
-    """Show how many exercises of ``chapter`` are passed; the bar moves with every further check.
+    """Show how many exercises of ``chapter`` are passed; later checks update the bar.
 
     Raises :class:`~companion.errors.BadInput` for a chapter without exercises.
     """
@@ -37,7 +37,7 @@ def in_words(chapter: str) -> str:
 
 
 def show_news(chapter: str) -> None:
-    """Bring the bars of ``chapter`` up to date."""
+    """Update the bars of ``chapter``."""
     exercises = of_chapter(chapter)
     for bar in _bars.get(chapter, []):
         steps, words = bar.children
@@ -48,7 +48,7 @@ AFTER_CHECK.append(show_news)
 
 
 def _new_bar(chapter: str) -> Any:
-    """A bar with its words; None where nobody could see it move: outside of a notebook, and while the book is made."""
+    """A bar with its words; None outside a notebook, and while the book is built."""
     if os.environ.get("COMPANION_QUIET") == "1" or not _in_notebook():
         return None
     try:

@@ -19,8 +19,10 @@ def all_exercises() -> dict[str, Exercise]:
 
 
 def of_chapter(chapter: str) -> list[Exercise]:
-    """The exercises of a chapter, ``"04"``. Raises :class:`~companion.errors.BadInput` where there are none."""
+    """The exercises of a chapter, such as ``"04"``. Raises :class:`~companion.errors.BadInput` where there are none."""
     found = [exercise for exercise in all_exercises().values() if exercise.chapter == chapter]
     if not found:
-        raise BadInput(f"chapter={chapter!r}: expected one of {', '.join(CHAPTERS)}; pass such a number.")
+        raise BadInput(
+            f"chapter={chapter!r}: expected one of {', '.join(CHAPTERS)}; pass one of these numbers."
+        )
     return found

@@ -1,4 +1,4 @@
-"""Where a solution comes from: the package ``companion.solutions``, which an instructor may keep back."""
+"""The solutions of exercises, from the package ``companion.solutions``, which an instructor may remove."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ PACKAGE = "companion.solutions"
 
 
 def solution_of(exercise: Exercise) -> Listing | None:
-    """The listing of the solution; where there is none to show, a line that says why is printed."""
+    """The listing of the solution; None, after printing the reason, where there is none to show."""
     if not exercise.attempts:
         print(
             f"{exercise.name}: try it first. After one call of check with an answer of your own, ask again."
@@ -27,11 +27,11 @@ SOLUTIONS[:] = [solution_of]
 
 
 def solution_function(exercise: Exercise) -> Any:
-    """The function or class that solves ``exercise``, or a function that gives the answer where none is asked for."""
+    """The function or class that solves ``exercise``, or a function that returns the answer to another kind."""
     return getattr(import_module(f"{PACKAGE}.chapter_{exercise.chapter}"), exercise.name)
 
 
 def solving_answer(exercise: Exercise) -> Any:
-    """What a learner would hand to ``check`` to pass."""
+    """What a learner would pass to ``check``."""
     found = solution_function(exercise)
     return found() if exercise.kind in ("compute", "open") else found

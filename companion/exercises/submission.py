@@ -1,7 +1,7 @@
-"""One submitted notebook, run in a process of its own: ``python -m companion.exercises.submission NOTEBOOK RESULT``.
+"""Run one submitted notebook, in its own process: ``python -m companion.exercises.submission NOTEBOOK RESULT``.
 
-What is run are the imports of the chapter and every cell from its section Exercises on; with ``--whole`` all cells. A
-cell that stops is noted, and the next one runs. After each cell, what is known so far goes to the file RESULT.
+It runs the imports of the chapter and every cell from its section Exercises on; with ``--whole`` all cells. A cell that
+fails is noted, and the next one runs. After each cell the results so far are written to the file RESULT.
 """
 
 import ast
@@ -19,21 +19,21 @@ from companion.exercises.registry import all_exercises
 
 CHECK = re.compile(r"exercises\.(\w+)\.check\(")
 HEADING = re.compile(r"^#+ Exercises\b", re.MULTILINE)
-# What only a notebook understands: magics, commands of a shell, questions.
+# Lines that only IPython understands: magics, shell commands, questions for help.
 NOT_PYTHON = re.compile(r"^[ \t]*(?:[%!?].*|.*\?)$", re.MULTILINE)
 COMMENTED = "pass  # not run"
 
 
 def cells_of(path: Path) -> list[dict[str, Any]]:
-    """The cells of the notebook at ``path``, their sources as text. Raises ``ValueError`` where it is no notebook."""
+    """The cells of the notebook at ``path``, their sources as text. Raises ``ValueError`` if it is not a notebook."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise ValueError("it is JSON, but no notebook")
+        raise ValueError("it is JSON, but not a notebook")
     return [{**cell, "source": "".join(cell["source"])} for cell in notebook["cells"]]
 
 
 def begin_of_exercises(cells: list[dict[str, Any]]) -> int:
-    """Where the section Exercises begins; the number of cells where there is none."""
+    """The position of the first cell of the section Exercises; the number of cells where there is none."""
     for position, cell in enumerate(cells):
         if cell["cell_type"] == "markdown" and HEADING.search(cell["source"]):
             return position
@@ -41,7 +41,7 @@ def begin_of_exercises(cells: list[dict[str, Any]]) -> int:
 
 
 def sources(cells: list[dict[str, Any]], whole: bool) -> list[str]:
-    """The code to run, one text a cell."""
+    """The code to run, one text per cell."""
     begin = 0 if whole else begin_of_exercises(cells)
     code = [(i, as_python(cell["source"])) for i, cell in enumerate(cells) if cell["cell_type"] == "code"]
     imports = "\n".join(imports_in(text) for i, text in code if i < begin)
@@ -49,7 +49,7 @@ def sources(cells: list[dict[str, Any]], whole: bool) -> list[str]:
 
 
 def as_python(source: str) -> str:
-    """``source`` without the lines that only a notebook understands."""
+    """``source`` without the lines that only IPython understands."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -69,21 +69,21 @@ def imports_in(source: str) -> str:
 
 
 def run(texts: list[str], result: Path) -> None:
-    """Run one text after the other in one name space and keep ``result`` up to date."""
+    """Run the texts one after another in one namespace, and update ``result`` after each."""
     names: dict[str, Any] = {"__name__": "__main__"}
     stopped: dict[str, str] = {}
     for text in texts:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(text, "<submission>", "exec"), names)
-        except BaseException as error:  # whatever a learner's cell does, the next one has its turn
+        except BaseException as error:  # whatever a learner's cell raises, the next one runs
             reason = what_stopped(error)
             stopped.update(dict.fromkeys(CHECK.findall(text), reason))
         write(result, stopped)
 
 
 def write(result: Path, stopped: dict[str, str]) -> None:
-    """Write what is known of every exercise, in one step."""
+    """Write the state of every exercise, atomically."""
     known = {
         name: {
             "passed": exercise.passed,

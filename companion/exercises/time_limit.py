@@ -1,9 +1,9 @@
-"""A time limit that holds in a notebook, on Linux, macOS and Windows alike.
+"""A time limit that works in a notebook, on Linux, macOS and Windows.
 
-Signals would be simpler, but Windows has no alarm and only a main thread may set one. So the work runs in a thread of
+Signals would be simpler, but Windows has no alarm and only the main thread may set one. So the work runs in a thread of
 its own, and the caller waits for it. When the time is up, Python raises :class:`TimeIsUp` inside that thread, which
-ends every loop of Python code. A single call into compiled code cannot be ended from outside; such a thread is
-left behind, and ends with the program.
+ends every loop of Python code. A single call into compiled code cannot be interrupted; such a thread keeps running and
+ends with the program.
 """
 
 import ctypes
@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-# A loop that swallows the exception gets it again, this many times.
+# In a loop that catches the exception it is raised again, up to this many times.
 ATTEMPTS_TO_STOP, PATIENCE = 20, 0.05
 
 
 class TimeIsUp(BaseException):
-    """Raised inside work that took too long. No ``except Exception`` of the work's own catches it."""
+    """Raised inside work that took too long. An ``except Exception`` in the work does not catch it."""
 
 
 class TookTooLong(Exception):
-    """The work was not done within its seconds."""
+    """The work was not done in time."""
 
 
 class Stopped(Exception):
@@ -33,8 +33,8 @@ class Stopped(Exception):
 def call_within(seconds: float, work: Callable[[], Any]) -> Any:
     """What ``work()`` returns, or the exception it raises, if that comes within ``seconds``.
 
-    Raises :class:`TookTooLong` where it does not, and :class:`Stopped` on an interrupt from the keyboard. Warnings of
-    the work, such as those of an overflow, are not shown: its result speaks for itself.
+    Raises :class:`TookTooLong` otherwise, and :class:`Stopped` on an interrupt from the keyboard. Warnings from the
+    work, such as those of an overflow, are not shown.
     """
     outcome: dict[str, Any] = {}
     thread = threading.Thread(target=_keep_outcome, args=(work, outcome), daemon=True)
@@ -67,7 +67,7 @@ def _keep_outcome(work: Callable[[], Any], outcome: dict[str, Any]) -> None:
 
 
 def _stop(thread: threading.Thread) -> None:
-    """Raise :class:`TimeIsUp` in ``thread`` until it ends, or leave it behind."""
+    """Raise :class:`TimeIsUp` in ``thread`` until it ends, or give up."""
     for _ in range(ATTEMPTS_TO_STOP):
         if not thread.is_alive():
             return

@@ -1,4 +1,4 @@
-"""What an answer gave, as arrays: brought to one form, compared, and put into words."""
+"""Results of answers as arrays: brought to one form, compared, and described in words."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from companion.errors import BadInput
 
-# Single precision and another order of sums must pass, another formula must not.
+# float32 and another order of summation must pass, another formula must not.
 RTOL, ATOL = 1e-3, 1e-5
 SHOWN = 6
 
@@ -16,8 +16,8 @@ Values = Any
 def as_values(value: Any) -> Values:
     """``value`` as a float64 array, or as a dictionary of such arrays where it is a dictionary.
 
-    Takes Python numbers and lists, NumPy, and the tensors and variables of Keras, TensorFlow, JAX and PyTorch. Raises
-    :class:`~companion.errors.BadInput` in one line for what holds no real numbers.
+    Takes Python numbers and lists, NumPy arrays, and tensors and variables of Keras, TensorFlow, JAX and PyTorch.
+    Raises :class:`~companion.errors.BadInput`, with one line of text, for values that are not real numbers.
     """
     if isinstance(value, dict):
         return {name: as_values(part) for name, part in value.items()}
@@ -33,7 +33,7 @@ def as_values(value: Any) -> Values:
 
 
 def _plain(value: Any) -> Any:
-    """A tensor as NumPy sees it; a list of tensors as a list of arrays."""
+    """A tensor as a NumPy array; a list of tensors as a list of arrays."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "detach"):  # PyTorch
@@ -47,7 +47,7 @@ def _named(value: Any) -> str:
 
 
 def same_shape(came: Values, expected: Values) -> bool:
-    """Whether ``came`` has the shape of ``expected``; a single number may come in any shape."""
+    """Whether ``came`` has the shape of ``expected``; a single number may have any shape."""
     if isinstance(expected, dict):
         return isinstance(came, dict) and all(
             name in came and same_shape(came[name], expected[name]) for name in expected
@@ -58,7 +58,7 @@ def same_shape(came: Values, expected: Values) -> bool:
 
 
 def close(came: Values, expected: Values, rtol: float = RTOL) -> bool:
-    """Whether shapes agree and every number of ``came`` is that of ``expected``, up to rounding."""
+    """Whether shapes agree and all numbers are equal up to rounding."""
     if not same_shape(came, expected):
         return False
     if isinstance(expected, dict):
@@ -83,7 +83,7 @@ def shape_in_words(values: Values) -> str:
 
 
 def in_words(values: Values) -> str:
-    """The first few numbers, and the shape where there is one."""
+    """The first few numbers, and the shape of an array of rank 2 or more."""
     if isinstance(values, dict):
         return "; ".join(f"{name} {in_words(part)}" for name, part in values.items())
     if values.size == 1:

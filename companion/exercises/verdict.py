@@ -1,11 +1,11 @@
-"""What a check says about an answer."""
+"""The verdict of a check on an answer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer passed, the lines that say so, the hint among them, and whether it counts as an attempt."""
+    """Whether an answer passed, the text to print, the hint in it, and whether the answer counts as an attempt."""
 
     passed: bool
     text: str
@@ -19,7 +19,7 @@ def passed(name: str, remark: str = "") -> Verdict:
 
 
 def not_tried(name: str) -> Verdict:
-    """The verdict on a stub, which is no attempt."""
+    """The verdict on a stub, which does not count as an attempt."""
     return Verdict(False, f"{name}: nothing to check yet. Put your answer in the place of `...`.", "", False)
 
 

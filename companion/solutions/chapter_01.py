@@ -34,9 +34,9 @@ def nearest_other(codes: Any) -> Any:
 def size_of_the_code() -> dict[str, Any]:
     """Expect: the loss falls as the code grows, and stays above the floor of 161 nats whatever its size.
 
-    Discuss: which yardstick says that a further coordinate is no longer worth it? A test loss that rises while the
-    training loss falls means learning by heart; a loss without its floor says little.
+    Discuss: how would you decide that a further coordinate is no longer worth it? A test loss that rises while the
+    training loss falls means overfitting; a loss says little without its floor.
     """
     losses = {2: 224.0, 8: 196.0, 32: 184.0}
-    because = "Each doubling of the code buys less, and all losses stay above the floor of the grey levels."
+    because = "Each doubling of the code gains less, and all losses stay above the floor of the grey levels."
     return {"losses": losses, "because": because}

@@ -23,7 +23,7 @@ def correlated_draws(z_mean: Any, factor: Any, noise: Any) -> Any:
 
 
 class fresh_noise(keras.layers.Layer):  # noqa: N801  # a solution has the name of its exercise
-    """The layer owns its stream of noise, which the seed begins and every call moves on."""
+    """The layer owns its stream of noise; the seed sets its start, and every call moves it on."""
 
     def __init__(self, seed: int = 0):
         super().__init__()
@@ -36,9 +36,9 @@ class fresh_noise(keras.layers.Layer):  # noqa: N801  # a solution has the name 
 
 
 def rough_function() -> tuple[Any, Any]:
-    """Expect: anything that swings fast and stays small, such as a wave of high frequency.
+    """Expect: anything that oscillates fast and stays small, such as a wave of high frequency.
 
-    Discuss: the score function's variance goes with the square of values, the path's with that of slopes. Decoders are
-    smooth in z, which is why the trick serves them; a game's score or a rounding step is not.
+    Discuss: the variance of the score-function estimate grows with the square of the values, that of the pathwise one
+    with the square of the slopes. Decoders are smooth in z; the score of a game or a rounding step is not.
     """
     return lambda z: np.sin(50 * z), lambda z: 50 * np.cos(50 * z)

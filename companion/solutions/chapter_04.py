@@ -31,17 +31,17 @@ def negative_elbo(images: Any, probabilities: Any, z_mean: Any, z_log_var: Any) 
 def noise_of_a_mean() -> float:
     """The mean over D values weighs each squared error by 1/D, the normal by 1 / (2 s^2); so s^2 = D / 2.
 
-    Discuss: colour values lie between 0 and 1, so this model holds every image to be noise; that is why its code dies.
+    Discuss: colour values lie between 0 and 1, so this model can take every image for noise. What happens to its code?
     """
     values = 32 * 32 * 3
     return float(np.sqrt(values / 2))
 
 
 def how_many_draws() -> dict[str, Any]:
-    """Expect: the first ten draws buy most, the next hundred less, and each further decade little.
+    """Expect: the first ten draws raise the bound most, the next hundred less, and each further factor of ten a little.
 
-    Discuss: what the climb shows is a lower limit of the gap. A worse encoder climbs longer; at some k the noise of the
-    estimate hides what is left.
+    Discuss: the rise is a lower limit of the gap. With a worse encoder the bound keeps rising for longer; at some k the
+    noise of the estimate hides the rest.
     """
     bounds = {1: -202.6, 10: -200.8, 100: -199.8, 1000: -199.6}
     because = (

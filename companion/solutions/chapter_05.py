@@ -34,7 +34,7 @@ def values_of_a_grid(n: int) -> Any:
 
 
 def clearer_groups() -> dict[str, Any]:
-    """Expect: the answer hangs on score, set and seeds; where ranges overlap, nobody can tell.
+    """Expect: the answer depends on score, data and seeds; where ranges overlap, nobody can tell.
 
     Discuss: how many seeds would it take, and what was decided before the numbers were seen? A scatter plot of one run
     is one draw of one score.

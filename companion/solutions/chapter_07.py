@@ -1,7 +1,7 @@
 """Solutions of chapter 07.
 
-Let the class guess how much a label can tell before the figure is shown. The deaf decoder is found quickest by asking
-for a digit.
+Let the class guess how much a label can tell before you show the figure. A decoder that ignores the label is found
+quickest by asking for a digit.
 """
 
 from typing import Any
@@ -11,10 +11,10 @@ from scipy.special import softmax
 
 
 def cost_under_a_learned_prior() -> float:
-    """The means agree, so only the widths cost: half of variance minus one minus log variance.
+    """The means agree, so only the widths enter the KL: half of variance minus one minus log variance.
 
-    Discuss: half a nat is saved that the standard normal charges for the place of the class. Did the bound of the
-    chapter improve by that much? It did not, because the codes had given up the class already.
+    Discuss: the KL to the standard normal is half a nat larger, for the distance of the means. Did the bound of the
+    chapter improve by that much?
     """
     variance = 0.5**2
     return float(0.5 * (variance - 1 - np.log(variance)))
@@ -26,7 +26,7 @@ def label_from_bounds(bounds: Any, prior: Any) -> Any:
 
 
 def same_hand(model: Any, image: Any, label: Any, new_label: Any) -> Any:
-    """The encoder hears what the image is, the decoder what it shall become."""
+    """The encoder gets the label of the image, the decoder the new one."""
     style, _, _ = model.encode((image, label))
     return model.decode(style, new_label)
 

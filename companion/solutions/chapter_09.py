@@ -31,7 +31,7 @@ def hard_choice(shares: Any) -> Any:
 
 
 def codebook_in_use() -> dict[str, Any]:
-    """Expect: see whether the perplexity grows as fast as the list, and what each further bit buys.
+    """Expect: see whether the perplexity grows as fast as the codebook, and how much each further bit gains.
 
     Discuss: bits and reconstruction are rate and distortion of chapter 06 once more. Perplexities of batches average
     to less than that of all codes; which one was handed in?

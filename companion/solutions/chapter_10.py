@@ -1,7 +1,7 @@
 """Solutions of chapter 10.
 
-Repeat the linear model of chapter 04, since its exact value is the anchor. The reshape of
-the fourth exercise is an error met in published code, worth doing together.
+Repeat the linear model of chapter 04, whose exact value the exercises rely on. The reshape of the fourth exercise is an
+error found in published code and worth doing together.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def shares_held_fixed(log_weights: Any) -> Any:
 
 
 def images_kept_apart(log_weights: Any, k: int) -> Any:
-    """One image a row, its draws along the row, and the mean along the row."""
+    """One image per row, its draws along the row, and the mean along the row."""
     table = log_weights.reshape(-1, k)
     largest = table.max(axis=1, keepdims=True)
     return largest[:, 0] + np.log(np.exp(table - largest).mean(axis=1))
@@ -41,7 +41,8 @@ def images_kept_apart(log_weights: Any, k: int) -> Any:
 def worth_of_draws() -> dict[str, Any]:
     """Expect: less than k, and the less the worse the encoder is; in the chapter 100 draws are worth 43, or 17.
 
-    Discuss: an IWAE's encoder casts a wide net, so its draws are worth less than a VAE's, although its bound is better.
+    Discuss: the posterior of an IWAE is wider than that of a VAE, so its draws are worth less, although its bound is
+    better.
     """
     because = (
         "A hundred times the draws are worth far less than a hundred times as much, so few of them count."

@@ -63,7 +63,7 @@ WRONG = {
     ],
     "negative_elbo": [
         (two_means, "Two means"),
-        (subtracted, "is a cost"),
+        (subtracted, "adds it"),
         (one_number, "one value for each"),
     ],
     "noise_of_a_mean": [

@@ -60,7 +60,7 @@ WRONG = {
         (prior_mean, "mean of p(z1"),
     ],
     "use_of_the_top": [
-        ({**ANSWER, "neg_elbo": -100.1}, "All four are costs"),
+        ({**ANSWER, "neg_elbo": -100.1}, "All four are losses"),
         ({**ANSWER, "neg_elbo": 85.0}, "do not add up"),
         ({**ANSWER, "in_use": "no"}, "Half a nat"),
     ],

@@ -30,7 +30,7 @@ def a_sum(shares):
     return shares + ops.one_hot(ops.argmax(shares, axis=-1), shares.shape[-1])
 
 
-REASON = "The larger codebook was used less evenly and bought no better pictures."
+REASON = "The larger codebook was used less evenly and gave no better pictures."
 ANSWER = {"num_embeddings": 64, "perplexity": 20.0, "bits": 211.8, "reconstruction": 185.0, "because": REASON}
 
 WRONG = {
