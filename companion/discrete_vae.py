@@ -18,7 +18,7 @@ from companion.errors import BadInput, check_seed, check_whole_number
 from companion.layers import straight_through
 from companion.networks import build_encoder
 from companion.objectives import elbo_terms, log_importance_weights
-from companion.tensors import Tensor
+from companion.tensors import Seed, Tensor
 from companion.vae import VAE, Terms
 
 
@@ -45,7 +45,7 @@ def kl_to_uniform(logits: Tensor) -> Tensor:
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class DiscreteVAE(VAE):
+class DiscreteVAE(schedules.FollowsSchedules, VAE):
     """A VAE whose code is ``num_latents`` categorical variables of ``num_categories`` each, with a uniform prior.
 
     ``encoder`` maps images to ``(batch, num_latents * num_categories)`` logits of q(z|x), and ``decoder`` takes as many
@@ -126,15 +126,13 @@ class DiscreteVAE(VAE):
         """What ``elbo_terms`` takes as ``epsilon``: Gumbel noise, ``(n, num_latents, num_categories)``."""
         return ops.convert_to_numpy(gumbel((n, self.num_latents, self.num_categories), seed))
 
-    def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
+    def draw_log_weights(self, x: Tensor, num_samples: int, seed: Seed) -> Tensor:
         """log p(x|z) + log p(z) - log q(z|x) of exact draws, ``num_samples`` per image: ``(num_samples, n)``, nats."""
-        k = check_whole_number("num_samples", num_samples)
-        images = ops.convert_to_tensor(self.checked(x))
-        log_q = self.log_posterior(images)  # (n, num_latents, num_categories)
-        noise = gumbel((k, *ops.shape(log_q)), self.stream(seed))
+        log_q = self.log_posterior(x)  # (n, num_latents, num_categories)
+        noise = gumbel((num_samples, *ops.shape(log_q)), seed)
         z = self._draw(log_q, noise, relaxed=False)  # (k, n, num_latents, num_categories)
-        log_likelihood = self.likelihood_of(self.logits_of(z, images)).log_prob(images)  # (k, n)
-        log_prior = self.prior_of(images).log_prob(z)  # (k, n)
+        log_likelihood = self.likelihood_of(self.logits_of(z, x)).log_prob(x)  # (k, n)
+        log_prior = self.prior_of(x).log_prob(z)  # (k, n)
         return log_importance_weights(log_likelihood, log_prior, ops.sum(z * log_q, axis=(-2, -1)))
 
     def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override] # categories have no variance
@@ -195,8 +193,7 @@ class DiscreteVAE(VAE):
         """Relaxed draws from q, or exact one-hot draws: the category where log q plus the noise is largest."""
         if not relaxed:
             return self._one_hot(ops.argmax(log_q + noise, axis=-1))
-        temperature = schedules.value_now(self.temperature, getattr(self, "optimizer", None))
-        soft = gumbel_softmax(log_q, noise, temperature)
+        soft = gumbel_softmax(log_q, noise, self.now(self.temperature))
         return straight_through(soft, self._one_hot(ops.argmax(soft, axis=-1))) if self.hard else soft
 
     def _one_hot(self, codes: Tensor) -> Tensor:

@@ -123,8 +123,12 @@ class VAE(Family, KeepsNoise, Autoencoder):
         """
         k = check_whole_number("num_samples", num_samples)
         x = tree.map_structure(ops.convert_to_tensor, self.checked(x))
+        return self.draw_log_weights(x, k, self.stream(seed))
+
+    def draw_log_weights(self, x: Tensor, num_samples: int, seed: Seed) -> Tensor:
+        """:meth:`log_weights` of a tensor ``x`` that has been checked; a family with other codes overrides it."""
         z_mean, z_log_var, _ = self.encoder(x)
-        return self.log_weights_from(x, z_mean, z_log_var, k, self.stream(seed))
+        return self.log_weights_from(x, z_mean, z_log_var, num_samples, seed)
 
     def log_weights_from(
         self, x: Tensor, z_mean: Tensor, z_log_var: Tensor, num_samples: int, seed: Seed

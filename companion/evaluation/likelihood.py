@@ -1,17 +1,23 @@
 """How good a trained model is: k-sample bounds on log p(x), active units, and the scores of a recorded run."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 from scipy.special import logsumexp
 
 from companion.batching import batches, count, take
+from companion.compiled import compiled
 from companion.errors import BadInput, check_whole_number
+from companion.vae import VAE
 
 IMAGES_AT_ONCE = 100
 DECODED_AT_ONCE = 5000
+# Tracing and compiling take about as long as so many chunks of draws.
+WORTH_COMPILING = 50
 ACTIVE = 1e-2
 
 
@@ -31,22 +37,45 @@ def log_likelihood(
     x = _checked(model, x)
     k, decoded_at_once = check_whole_number("k", k), check_whole_number("decoded_at_once", decoded_at_once)
     generator = keras.random.SeedGenerator(check_whole_number("seed", seed, at_least=0))
+    draw = _compiled_weights(model, generator) if k * count(x) >= WORTH_COMPILING * decoded_at_once else None
     bounds = [
-        _bound(model, images, k, generator, decoded_at_once)
+        _bound(draw or partial(model.log_weights, seed=generator), images, k, decoded_at_once)
         for (images,) in batches(x, batch_size=min(IMAGES_AT_ONCE, decoded_at_once))
     ]
     return np.concatenate(bounds)
 
 
-def _bound(model: Any, images: Any, k: int, generator: Any, decoded_at_once: int) -> np.ndarray:
-    """L_k of a few images, from running sums of weights over chunks of draws: shape ``(n,)``."""
+def _bound(draw: Callable[..., Any], images: Any, k: int, decoded_at_once: int) -> np.ndarray:
+    """L_k of a few images, from running sums of weights over chunks of draws: shape ``(n,)``.
+
+    ``draw(images, draws)`` gives log weights ``(draws, n)``.
+    """
     total = np.full(count(images), -np.inf)  # log of the sum of weights so far
     chunk = decoded_at_once // count(images)
     for start in range(0, k, chunk):
-        draws = min(chunk, k - start)
-        log_weights = ops.convert_to_numpy(model.log_weights(images, draws, seed=generator)).astype("float64")
+        log_weights = ops.convert_to_numpy(draw(images, min(chunk, k - start))).astype("float64")
         total = np.logaddexp(total, logsumexp(log_weights, axis=0))
     return total - np.log(k)
+
+
+def _compiled_weights(model: Any, generator: Any) -> Callable[..., Any] | None:
+    """``model.log_weights`` of images and a number of draws, compiled for each number; None for a model of one's own.
+
+    The first call is made as usual, so that weights which hold NaN are refused with their usual message.
+    """
+    if not isinstance(model, VAE) or type(model).log_weights is not VAE.log_weights:
+        return None
+    known: dict[int, Callable[..., Any]] = {}
+
+    def draw(images: Any, draws: int) -> Any:
+        if not known:
+            known[0] = draw
+            return model.log_weights(images, draws, seed=generator)
+        if draws not in known:
+            known[draws] = compiled(lambda x: model.draw_log_weights(x, draws, generator), model, generator)
+        return known[draws](tree.map_structure(ops.convert_to_tensor, images))
+
+    return draw
 
 
 def _checked(model: Any, x: Any) -> Any:

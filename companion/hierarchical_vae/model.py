@@ -30,8 +30,8 @@ from companion.hierarchical_vae.networks import (
 )
 from companion.networks import HIDDEN
 from companion.objectives import elbo_terms, free_bits, log_importance_weights
-from companion.schedules import check_number, value_now, warm_up
-from companion.tensors import Tensor
+from companion.schedules import FollowsSchedules, check_number, warm_up
+from companion.tensors import Seed, Tensor
 from companion.vae import VAE, Terms
 
 
@@ -51,7 +51,7 @@ def hierarchical_vae_loss(
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class HierarchicalVAE(VAE):
+class HierarchicalVAE(FollowsSchedules, VAE):
     """A VAE with layers of codes z1, z2, ..., of sizes ``latent_dims``: p(z_L) ... p(z1|z2) p(x|z1).
 
     ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the KL of the top layer is exact, that of a lower layer is
@@ -133,7 +133,7 @@ class HierarchicalVAE(VAE):
     def objective(self, terms: Terms) -> Tensor:
         """What is minimised: the negative ELBO of each image, ``(batch,)``, with free bits and warm-up if set."""
         kls = [terms[tracker.name] for tracker in self.layer_trackers]
-        weight = value_now(self.upper_weight, getattr(self, "optimizer", None))
+        weight = self.now(self.upper_weight)
         return hierarchical_vae_loss(terms["log_likelihood"], kls, upper_weight=weight, least=self.free_bits)
 
     def track(self, terms: Terms, sample_weight: Tensor) -> None:
@@ -149,14 +149,13 @@ class HierarchicalVAE(VAE):
         """The prior p(z_L) of the top layer: the standard normal. A subclass with another prior overrides this."""
         return super().prior_of(x)
 
-    def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
+    def draw_log_weights(self, x: Tensor, num_samples: int, seed: Seed) -> Tensor:
         """log p(x, z1, z2, ...) - log q(z1, z2, ...|x) for each draw: ``(num_samples, n)``, in nats.
 
         As :meth:`companion.vae.VAE.log_weights`; every layer adds log p - log q at its draw.
         """
-        k = check_whole_number("num_samples", num_samples)
-        x = ops.convert_to_tensor(self.checked(x))
-        layers = self.layers_of(x, random.normal((k, count(x), self.noise_dim), seed=self.stream(seed)))
+        noise = random.normal((num_samples, ops.shape(x)[0], self.noise_dim), seed=seed)
+        layers = self.layers_of(x, noise)  # each (num_samples, n, latent_dims[l])
         log_likelihood = self.likelihood_of(self.logits_of(layers[0].z, x)).log_prob(self.images_of(x))
         log_prior = sum(layer.prior.log_prob(layer.z) for layer in layers)
         log_posterior = sum(layer.posterior.log_prob(layer.z) for layer in layers)

@@ -11,11 +11,11 @@ from keras import ops
 from companion.base import prior_without_images, seeds_of_networks
 from companion.batching import map_batches
 from companion.code_use import Perplexity, check_choices, inked_cells, use_of_codes
-from companion.errors import BadInput, check_whole_number
+from companion.errors import BadInput
 from companion.networks import _check_widths
 from companion.objectives import elbo_terms
 from companion.schedules import check_number
-from companion.tensors import Tensor
+from companion.tensors import Seed, Tensor
 from companion.vae import VAE, Terms
 from companion.vq_vae.networks import FILTERS, build_vqvae_decoder, build_vqvae_encoder, check_maps_agree
 from companion.vq_vae.pixel_cnn import PixelCNN, UniformPrior, as_prior
@@ -157,10 +157,9 @@ class VQVAE(LandsShifts, VAE):
         """What :meth:`terms` gives for images ``x``, each ``(n,)``. There is no noise, so ``epsilon`` is ignored."""
         return super().elbo_terms(x)
 
-    def log_weights(self, x: Any, num_samples: int, seed: Any = None) -> Tensor:
+    def draw_log_weights(self, x: Tensor, num_samples: int, seed: Seed) -> Tensor:
         """The bound of each image, repeated: ``(num_samples, n)``, in nats. An image has one code and so one weight."""
-        k, images = check_whole_number("num_samples", num_samples), self.checked(x)
-        return ops.tile(self.terms(images, self(images))["elbo"][None], (k, 1))
+        return ops.tile(self.terms(x, self(x))["elbo"][None], (num_samples, 1))
 
     def encode(self, x: Any) -> np.ndarray:  # type: ignore[override] # whole numbers have neither mean nor variance
         """The codes of images ``x``: ``(n, height, width)``, whole numbers below ``num_embeddings``."""
