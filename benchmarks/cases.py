@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import floor
 
-EAGER, KERAS = "PyTorch, eager", "plain Keras, TensorFlow"
+EAGER, COMPILED, KERAS = "eager PyTorch", "compiled PyTorch", "plain Keras"
 ARRAY = "fit on an array"
 ENGINES = {"TensorFlow": ("project", "tensorflow"), "JAX": ("jax", "jax")}
 WIDE, NARROW = (512, 256), (200, 200)
@@ -63,14 +63,15 @@ class Case:
 def companion(worker: str, name: str = "companion", **options: Any) -> list[Contestant]:
     """The package on TensorFlow and on JAX."""
     return [
-        Contestant(f"{name}, {engine}", environment, worker, {**options, "backend": backend})
+        Contestant(f"{name} ({engine})", environment, worker, {**options, "backend": backend})
         for engine, (environment, backend) in ENGINES.items()
     ]
 
 
 def pytorch(*modes: str) -> list[Contestant]:
     """A plain PyTorch loop in each of ``modes``, ``eager`` and ``compiled``."""
-    return [Contestant(f"PyTorch, {mode}", "torch", "plain_torch", {"mode": mode}) for mode in modes]
+    names = {"eager": EAGER, "compiled": COMPILED}
+    return [Contestant(names[mode], "torch", "plain_torch", {"mode": mode}) for mode in modes]
 
 
 PLAIN_KERAS = Contestant(KERAS, "project", "plain_keras")
@@ -108,9 +109,9 @@ def routes() -> Case:
     """Three ways to train the same model on as many images as MNIST has, an epoch at a time."""
     ways = [
         *companion("companion_fit", ARRAY),
-        Contestant("fit on a tf.data set, TensorFlow", "project", "companion_fit", {"stream": True}),
+        Contestant("fit on a tf.data set (TensorFlow)", "project", "companion_fit", {"stream": True}),
         Contestant(
-            "fit on a tf.data set, JAX",
+            "fit on a tf.data set (JAX)",
             "jax_and_tensorflow",
             "companion_fit",
             {"stream": True, "backend": "jax"},
@@ -145,7 +146,7 @@ def other_models() -> list[Case]:
         operations=floor.training_of_vq_vae(128),
         settings={"model": "vq_vae"},
         contestants=tuple(companion("companion_fit")),
-        baselines=("companion, TensorFlow",),
+        baselines=("companion (TensorFlow)",),
     )
     iwae = [
         Case(
@@ -171,7 +172,7 @@ def calls() -> list[Case]:
         call_case("encoding 10,000 images", "encode", (WIDE, 2), AT_ONCE, 3, encoding),
         *(
             call_case(
-                "log likelihood of 100 images with k = 1,000",
+                "log likelihood of 100 images, k = 1,000",
                 "log_likelihood",
                 network,
                 100,

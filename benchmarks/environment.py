@@ -48,8 +48,8 @@ def interpreter(name: str) -> Path:
         return python
     if not python.exists():
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], name)
-    uv = ["sh", "tools/uv.sh", sys.prefix, "pip", "install", "--quiet", "--python", str(python)]
-    run([*uv, *REQUIREMENTS[name]], name)
+    uv = ["sh", "tools/uv.sh", sys.prefix, "pip", "install", "--quiet", "--compile-bytecode"]
+    run([*uv, "--python", str(python), *REQUIREMENTS[name]], name)
     record.write_text(json.dumps(origin, indent=1), encoding="utf-8")
     return python
 
