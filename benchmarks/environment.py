@@ -87,15 +87,9 @@ def variables(backend: str, threads: int) -> dict[str, str]:
 
     What the Makefile sets for tests stays out, so that the package and its peers run as they do by default.
     """
-    kept_out = (
-        "TF_ENABLE_ONEDNN_OPTS",
-        "XLA_FLAGS",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "DATASET",
-        "COMPANION_QUIET",
-    )
-    kept = {name: value for name, value in os.environ.items() if name not in kept_out}
+    of_tests = {"TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "DATASET", "COMPANION_QUIET"}
+    of_python = {"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in of_tests | of_python}
     counts = ("OMP", "MKL", "OPENBLAS", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
     names = [f"{name}_THREADS" if name.startswith("TF") else f"{name}_NUM_THREADS" for name in counts]
     return {
