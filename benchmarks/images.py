@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from companion import data
-
 
 def write(folder: Path, count: int) -> Path:
     """Write ``count`` images, float32 ``(count, 28, 28, 1)`` in [0, 1], into ``folder`` unless they are there.
@@ -19,6 +17,9 @@ def write(folder: Path, count: int) -> Path:
     """
     path = folder / f"images-{count}.npy"
     if not path.exists() or not path.with_suffix(".npz").exists():
+        # Here, so that a peer's process does not import the package.
+        from companion import data
+
         digits = data.digits()
         images = np.resize(digits.x_train, (count, *digits.image_shape))
         pixels = np.round(255 * images).astype("uint8")
