@@ -32,6 +32,10 @@ def to_unit_interval(array: np.ndarray, name: str) -> str:
     if low >= 0 and (array == np.floor(array)).all() and high <= 2 ** BITS[-1] - 1:
         full = 255 if high <= 255 else next(2**bits - 1 for bits in BITS if high < 2**bits)
         return f"{name} / {full}"
+    if low >= 0 and 100 < high <= 255:  # bytes that were resized, so that they are no longer whole
+        return f"{name} / 255"
+    if low >= -0.5 and high <= 0.5:
+        return f"{name} + 0.5"
     if low >= -1 and high <= 1:
         return f"({name} + 1) / 2"
     return f"np.interp({name}, ({min(low, 0.0):.6g}, {high:.6g}), (0, 1))"

@@ -80,7 +80,8 @@ def check_images(
         )
     if len(array) == 0:
         raise BadInput(
-            f"{what} have shape {array.shape}: expected at least one row; pass an array with n >= 1."
+            f"{what} have shape {array.shape}: expected at least one "
+            f"{'image' if in_unit_interval else 'row'}; pass an array with n >= 1."
         )
     with np.errstate(over="ignore"):  # what overflows becomes infinity, which the next line finds
         array = array.astype("float32", copy=False)

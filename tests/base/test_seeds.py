@@ -119,7 +119,7 @@ def test_none_and_a_generator_go_on(name):
 @pytest.mark.parametrize("name", DRAWS)
 @pytest.mark.parametrize("seed", [True, -1, 1.0, np.float64(2), "3", (1, 2), np.random.default_rng(0)])
 def test_anything_else_is_named(name, seed):
-    with pytest.raises(BadInput, match="seed=.*expected a whole number of at least 0.*pass seed=0"):
+    with pytest.raises(BadInput, match="seed=.*expected a whole number of at least 0.*pass .*seed=0"):
         DRAWS[name](seed)
 
 

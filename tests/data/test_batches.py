@@ -170,7 +170,7 @@ BAD_CASES = {
         r"labels have shape \(3,\): expected one for each of 10",
     ),
     "one-label": ({"labels": 3}, r"labels have shape \(\)"),
-    "bytes-up-to-255": ({"images": np.full((2, 3), 255, "uint8")}, "divide by 255"),
+    "bytes-up-to-255": ({"images": np.full((2, 3), 255, "uint8")}, "pass images / 255"),
 }
 
 
