@@ -86,7 +86,9 @@ class Batch:
         try:
             x = x if surely_fits(self.model, x) else self.model.checked(x, self.what)
         except BadInput as error:
-            raise BadInput(f"{error} (In a batch of the {self.kind}; do so in all of them.)") from None
+            raise BadInput(
+                f"{error} (In a batch of the {self.kind}; do the same, with the same numbers, to all of them.)"
+            ) from None
         # Beside weights, the images may come a second time: not every stream can hold a None.
         if y is not None and (weights is None or np.shape(y) != _images_of(x).shape):
             self._refuse_targets(y)
@@ -120,7 +122,7 @@ class Batch:
 
     def _refuse_targets(self, y: Any) -> None:
         raise BadInput(
-            f"the {self.kind} gives a y of shape {np.shape(y)} beside the {self.what}: "
+            f"the {self.kind} gives a y of shape {tuple(np.shape(y))} beside the {self.what}: "
             f"{type(self.model).__name__} learns from images alone; drop y with "
             f"dataset.map(lambda images, y: images), or let each item be (images,)."
         )

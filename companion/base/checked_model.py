@@ -86,7 +86,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
             kwargs.setdefault("shuffle", False)  # which Keras could not do, and would warn of
         self._choose_steps(x, kwargs)
         kwargs["callbacks"] = with_warning(kwargs.get("callbacks"), self)
-        with refusals_as_raised():
+        with refusals_as_raised(self):
             return super().fit(x, y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *more: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         kwargs |= keras_arguments.by_name(super().evaluate, more)
         keras_arguments.check_walk(x, kwargs, "steps", "sample_weight")
         x, y = self._training_input(x, y, kwargs.get("sample_weight"))
-        with refusals_as_raised():
+        with refusals_as_raised(self):
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x: Any, *more: Any, **kwargs: Any) -> Any:
@@ -104,7 +104,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         kwargs |= keras_arguments.by_name(super().predict, more, after=1)
         keras_arguments.check_walk(x, kwargs, "steps")
         x = checked_stream(self, x) if is_stream(x) else self.checked(x)
-        with refusals_as_raised():
+        with refusals_as_raised(self):
             return super().predict(x, **kwargs)
 
     def train_on_batch(

@@ -51,17 +51,37 @@ def checked_stream(model: Any, stream: Any, what: str = "images", *, peek: bool 
 
 
 @contextmanager
-def refusals_as_raised() -> Iterator[None]:
-    """Raise as :class:`~companion.errors.BadInput` what TensorFlow or a worker process has wrapped in its own error."""
+def refusals_as_raised(model: keras.Model) -> Iterator[None]:
+    """Raise as :class:`~companion.errors.BadInput` what TensorFlow or a worker process has wrapped in its own error.
+
+    Whatever the error is, the weights are in their place afterwards.
+    """
+    held = _values_on_jax(model)
     try:
         yield
-    except BadInput:
-        raise
     except Exception as error:
-        message = re.search(r"BadInput: (.*)", str(error))
+        _give_back(model, held)
+        message = None if isinstance(error, BadInput) else re.search(r"BadInput: (.*)", str(error))
         if message is None:
             raise
         raise BadInput(message[1]) from None
+
+
+def _values_on_jax(model: keras.Model) -> list[tuple[Any, Any]]:
+    """All variables with their values: on JAX, Keras takes these away while it trains or evaluates."""
+    if keras.backend.backend() != "jax":
+        return []
+    optimizer = getattr(model, "optimizer", None)
+    return [(v, v.value) for v in (*model.variables, *(optimizer.variables if optimizer else ()))]
+
+
+def _give_back(model: Any, held: list[tuple[Any, Any]]) -> None:
+    """The values of the last step that was done, or, where there was none, those from before."""
+    if held:
+        model.jax_state_sync()
+    for variable, value in held:
+        if variable._value is None:
+            variable.assign(value)
 
 
 def _name_of(stream: Any) -> str:
