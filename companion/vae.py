@@ -137,7 +137,8 @@ class VAE(Family, KeepsNoise, Autoencoder):
         check_one_layer(self)
         posterior = DiagonalNormal(z_mean, z_log_var)
         noise = random.normal((num_samples, *ops.shape(z_mean)), seed=check_seed(seed))
-        z = reparameterize(*posterior.parameters, noise)  # (num_samples, n, latent_dim)
+        mean, log_var = posterior.parameters
+        z = reparameterize(mean, log_var, noise)  # (num_samples, n, latent_dim)
         logits = self.logits_of(z, x)  # (num_samples, n, *image_shape)
         log_likelihood = self.likelihood_of(logits).log_prob(self.images_of(x))  # (num_samples, n)
         return log_importance_weights(log_likelihood, self.prior_of(x).log_prob(z), posterior.log_prob(z))

@@ -53,7 +53,8 @@ class Family:
                 f"ops.zeros({self.latent_dim}))."
             )
         noise = random.normal(shape, seed=self.stream(seed))
-        return ops.convert_to_numpy(reparameterize(*prior.parameters, noise))  # (n, latent_dim)
+        mean, log_var = prior.parameters
+        return ops.convert_to_numpy(reparameterize(mean, log_var, noise))  # (n, latent_dim)
 
     @property
     def noise_dim(self) -> int:

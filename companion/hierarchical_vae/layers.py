@@ -148,7 +148,8 @@ def generate(
             part = priors[level - 1]
             epsilon = map_batches(lambda z, e, p=part: reparameterize(*moments(p, z), e), layers[0], epsilon)
         elif top is not None:
-            epsilon = ops.convert_to_numpy(reparameterize(*top.parameters, epsilon))
+            mean, log_var = top.parameters
+            epsilon = ops.convert_to_numpy(reparameterize(mean, log_var, epsilon))
         layers.insert(0, epsilon)
     return layers
 

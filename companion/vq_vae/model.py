@@ -141,7 +141,7 @@ class VQVAE(LandsShifts, VAE):
         losses = (terms["log_likelihood"], terms["commitment"], terms["codebook"])
         return vqvae_loss(*losses, weight=self.commitment) + terms["kl"]
 
-    def prior_of(self, x: Tensor) -> UniformPrior:  # type: ignore[override] # codes are no numbers
+    def prior_of(self, x: Tensor) -> UniformPrior:
         """The prior over maps of codes. A subclass with another one overrides this."""
         return self.prior
 
@@ -233,12 +233,10 @@ class VQVAE(LandsShifts, VAE):
     ) -> dict[str, keras.Model]:
         """``encoder`` and ``decoder`` with the given ``filters``; ignores ``latent_dim``, since a code is a map."""
         filters = _check_widths("filters", filters)
-        encoder_seed, decoder_seed = seeds_of_networks(seed)
+        first, second = seeds_of_networks(seed)
         return {
-            "encoder": build_vqvae_encoder(input_shape, embedding_dim, filters=filters, seed=encoder_seed),
-            "decoder": build_vqvae_decoder(
-                embedding_dim, input_shape, filters=filters[::-1], seed=decoder_seed
-            ),
+            "encoder": build_vqvae_encoder(input_shape, embedding_dim, filters=filters, seed=first),
+            "decoder": build_vqvae_decoder(embedding_dim, input_shape, filters=filters[::-1], seed=second),
         }
 
     def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:

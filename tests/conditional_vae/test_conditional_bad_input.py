@@ -78,19 +78,19 @@ WITH_LABELS = {
         lambda m: m.fit([LABELS, IMAGES]),
         "images have shape (6,)",
         "expected (n, 4, 4, 1)",
-        "resize the images",
+        "pass an array of shape (n, 4, 4, 1)",
     ),
     "images_out_of_range": (
         lambda m: m.fit([IMAGES * 255, LABELS]),
         "images hold values from 127.5 to 127.5",
         "expected pixels in [0, 1]",
-        "divide by 255",
+        "images / 255",
     ),
     "validation_images": (
         lambda m: m.fit([IMAGES, LABELS], validation_data=[IMAGES * 255, LABELS]),
         "validation images hold values",
         "expected pixels in [0, 1]",
-        "divide by 255",
+        "images / 255",
     ),
     "too_few_labels": (
         lambda m: m.fit([IMAGES, LABELS[:4]]),
@@ -108,13 +108,13 @@ WITH_LABELS = {
         lambda m: m.fit([IMAGES, LABELS + 1]),
         "labels run from 1 to 3",
         "expected whole numbers from 0 to 2",
-        "number the classes from 0, or build the model with num_classes=4",
+        "number the classes from 0: pass labels - 1",
     ),
     "negative_label": (
         lambda m: m.fit([IMAGES, LABELS - 1]),
         "labels run from -1 to 1",
         "expected whole numbers from 0 to 2",
-        "number the classes from 0, or build the model with num_classes=3",
+        "number the classes from 0: pass labels + 1",
     ),
     "labels_of_a_stream": (
         lambda m: m.fit(Batches(IMAGES, 2, labels=LABELS + 1)),
@@ -132,7 +132,7 @@ WITH_LABELS = {
         lambda m: m.fit([IMAGES, LABELS * 1.0]),
         "labels have dtype float64",
         "expected whole numbers from 0 to 2",
-        "pass labels.astype(int)",
+        "pass labels.astype('int64')",
     ),
     "labels_in_words": (
         lambda m: m.generate(["zero", "one"]),
@@ -166,7 +166,7 @@ WITH_LABELS = {
     ),
     "ragged_labels": (
         lambda m: m.generate([[1], [1, 2]]),
-        "labels or conditions came as a list whose items differ in size",
+        "a list whose items differ in size",
         "expected one array",
         "pass np.stack(items)",
     ),
@@ -180,7 +180,7 @@ WITH_LABELS = {
         lambda m: m.decode(CODES[:, :1], LABELS),
         "codes have shape (6, 1)",
         "expected (n, 2)",
-        "pass np.reshape(codes, (-1, 2))",
+        "pass one row of 2 numbers per image",
     ),
     "labels_for_another_number_of_samples": (
         lambda m: m.sample(3, labels=LABELS),
@@ -195,19 +195,19 @@ WITH_VECTORS = {
         lambda m: m.fit([IMAGES, LABELS]),
         "labels or conditions have shape (6,)",
         "expected (n, 5) real numbers",
-        "pass an array with one row an image",
+        "pass an array of shape (n, 5)",
     ),
     "vectors_of_another_size": (
         lambda m: m.generate(np.zeros((2, 4))),
         "labels or conditions have shape (2, 4)",
         "expected (n, 5) real numbers",
-        "pass an array with one row an image",
+        "build the model with their shape, condition_shape=(4,)",
     ),
     "vectors_with_nan": (
         lambda m: m.generate(np.full((2, 5), np.nan)),
         "conditions hold 10 values that are NaN or infinite",
         "expected finite",
-        "clean them first",
+        "find out where they come from",
     ),
     "sampling_without_vectors": (
         lambda m: m.sample(4),
