@@ -1,6 +1,6 @@
-"""Training as fast as the engine allows without being asked: several steps per call, and Adam in one operation.
+"""Fast training by default: several steps per call of the backend, and Adam in one operation per variable.
 
-Neither changes what is computed: order of batches, noise, history and the state that is saved stay the same.
+Neither changes what is computed: order of batches, noise, history and saved state stay the same.
 """
 
 import math
@@ -9,11 +9,11 @@ from typing import Any
 
 import keras
 
-# One call of the engine should take about so long, so that a progress bar still moves and Ctrl-C is heard.
+# One call of the backend should take about this long, so that a progress bar moves and Ctrl-C works.
 SECONDS_PER_CALL = 0.05
 OPERATIONS_PER_SECOND = 1e11  # of a laptop's two cores; only the order of magnitude matters
 MOST_STEPS = 32
-# Below so many steps in all, tracing the loop takes longer than it saves.
+# Below this total number of steps, tracing the loop takes longer than it saves.
 WORTH_A_LOOP = 100
 PER_BATCH = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
@@ -21,7 +21,7 @@ PER_BATCH = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train
 def steps_per_execution(
     model: keras.Model, steps: int | None, batch_size: int, epochs: int, callbacks: Any
 ) -> int:
-    """How many training steps one call of the engine takes: 1 where a callback wants to see every batch.
+    """How many training steps one call of the backend takes: 1 where a callback runs after every batch.
 
     ``steps`` is the number of batches per epoch (None: unknown). The work of a step is estimated at six operations per
     weight and image, which is exact for a dense network.
@@ -36,7 +36,7 @@ def steps_per_execution(
 
 
 def batches_per_epoch(x: Any, n: int | None, batch_size: int) -> int | None:
-    """How many batches ``fit`` sees per epoch: of ``n`` images, or of a stream that knows its length; else None."""
+    """The number of batches per epoch: of ``n`` images, or of a stream that knows its length; else None."""
     if n is not None:
         return math.ceil(n / batch_size)
     if hasattr(x, "cardinality"):

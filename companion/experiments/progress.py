@@ -1,4 +1,4 @@
-"""How far a run has come: a bar where a person looks on, a line an epoch where the output goes to a file."""
+"""The progress of a run: a bar on a terminal, one line per epoch where the output goes to a file."""
 
 import sys
 import time
@@ -11,19 +11,19 @@ Logs = dict[str, float] | None
 
 
 def say(line: str) -> None:
-    """A line for whoever looks on; figures for other programs are in run.json."""
+    """Print a line on stderr; figures for other programs are in run.json."""
     print(line, file=sys.stderr, flush=True)
 
 
 def progress_callbacks(quiet: bool, done: int, epochs: int, batches: int) -> list[keras.callbacks.Callback]:
-    """What shows the progress of ``fit``: nothing where ``quiet``, else a bar on a terminal and lines elsewhere."""
+    """Callbacks that show the progress of ``fit``: none if ``quiet``, else a bar on a terminal and lines elsewhere."""
     if quiet:
         return []
     return [Bar(done, epochs, batches)] if sys.stderr.isatty() else [Lines(epochs)]
 
 
 class Bar(keras.callbacks.Callback):
-    """One bar over all batches of all epochs, with the negative ELBO so far in the present epoch."""
+    """One bar over all batches of all epochs, with the negative ELBO so far in the current epoch."""
 
     def __init__(self, done: int, epochs: int, batches: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Bar(keras.callbacks.Callback):
 
 
 class Lines(keras.callbacks.Callback):
-    """One line an epoch."""
+    """One line per epoch."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
