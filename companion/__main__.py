@@ -23,7 +23,7 @@ WRONG_INPUT, DISK_TROUBLE, INTERRUPTED = 2, 1, 130
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaint is one line, and ends the program with exit code 2."""
+    """A parser that reports an error in one line and ends the program with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         raise SystemExit(_complain(message, WRONG_INPUT))
@@ -37,7 +37,7 @@ class OneLineParser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line on ``argv`` (default: the program's own arguments) and return its exit code.
 
-    0: done; 1: the disk failed; 2: wrong input, told in one line on stderr; 130: interrupted.
+    0: done; 1: the disk failed; 2: wrong input, explained in one line on stderr; 130: interrupted.
     """
     arguments, unknown = _parser().parse_known_args(argv)
     if unknown:
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help=f"one of: {', '.join(experiments.MODELS)}; with --resume it is known",
     )
-    # No value is checked or defaulted here: Settings does that, and resuming must know what was really typed.
+    # No value is checked or defaulted here: Settings does that, and resuming must know what was typed.
     for field in fields(Settings):
         if field.name in ("model", "options"):
             continue
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(options=run.options)
     add_grading(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
-    run.add_argument("--resume", action="store_true", help="go on with the run that is in DIR")
+    run.add_argument("--resume", action="store_true", help="continue the run that is in DIR")
     shown = f"{' or '.join(backends.BACKENDS)}: what Keras computes on (default: as Keras is set, or the resumed run's)"
     run.add_argument("--backend", default=None, metavar="NAME", help=shown)
     run.add_argument("--quiet", action="store_true", help="show no progress")
@@ -107,7 +107,7 @@ def _flag(setting: str) -> str:
 
 
 def _number(text: str) -> int | float | str:
-    """A number where it is one; else the text, which Settings refuses by name."""
+    """``text`` as a number if it is one; else unchanged, for Settings to refuse by name."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -128,7 +128,7 @@ _TYPES: dict[str, Callable[[str], Any]] = {
 
 
 def _value_like(default: Any) -> Callable[[str], Any]:
-    """How an option is read, by the kind of its default; what does not fit stays text, which the model refuses."""
+    """The reader of an option, by the type of its default; what does not fit stays text, which the model refuses."""
     if isinstance(default, bool):
         return lambda text: {"true": True, "false": False}.get(text.lower(), text)
     if isinstance(default, tuple):
@@ -152,7 +152,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    """The settings that were typed, over the defaults, or over those of the run that is resumed."""
+    """The settings that were typed; the others are the defaults, or those of the run that is resumed."""
     typed = {name: value for name, value in vars(arguments).items() if name in SETTING_NAMES}
     if not arguments.resume and "model" not in typed:
         raise BadInput(
@@ -176,7 +176,7 @@ def _choose_backend(arguments: argparse.Namespace) -> None:
 
 
 def _as_typed(message: str) -> str:
-    """``latent_dim=-1`` as it stood on the command line, ``--latent-dim -1``; within a path it is left alone."""
+    """``latent_dim=-1`` as typed on the command line, ``--latent-dim -1``; not inside a path."""
     names = "|".join(name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES) if name != "model")
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 
@@ -198,15 +198,15 @@ def _summary(record: dict[str, Any]) -> str:
 
 
 def _where_it_stands(cause: object, arguments: argparse.Namespace) -> str:
-    """What stopped the run, and the command that goes on with it."""
+    """What stopped the run, and the command that continues it."""
     try:
         record = RunFolder(arguments.out).read_record()
     except (AttributeError, BadInput):
-        return f"{cause}, and nothing was recorded yet; call again to begin."
+        return f"{cause}, and nothing was recorded yet; call again to start."
     typed = {"--dataset": getattr(arguments, "dataset", None), "--epochs": getattr(arguments, "epochs", None)}
     again = [word for flag, value in typed.items() if value is not None for word in (flag, str(value))]
     command = shlex.join(["python", "-m", "companion", "run", *again, "--out", arguments.out, "--resume"])
-    return f"{cause}; epochs that are safe: {record['epochs_done']}; go on with: {command}"
+    return f"{cause}; {record['epochs_done']} epochs are saved; continue with: {command}"
 
 
 def _list_data(_: argparse.Namespace) -> int:

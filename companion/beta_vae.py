@@ -16,10 +16,9 @@ from companion.vae import VAE, Terms
 def beta_vae_loss(log_likelihood: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
     """``beta * kl - log_likelihood`` of each image: shape ``(batch,)``, in nats; at beta = 1 the negative ELBO.
 
-    A larger beta loosens the bound and a smaller one gives it up. Losses of two betas cannot be compared, but their
-    negative ELBOs can.
-    The usual signature ``beta_vae_loss(x, x_decoded)`` had to change: it reached for ``z_mean``, ``z_log_var`` and
-    ``beta`` outside the function. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
+    With beta above 1 it is a looser bound on -log p(x), with beta below 1 no bound. Compare models of different beta by
+    their negative ELBO, not by this loss.
+    Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
     Source: Higgins et al. (2017). Taught in chapter 06.
     """
     return vae_loss(log_likelihood, beta * kl)
@@ -28,8 +27,8 @@ def beta_vae_loss(log_likelihood: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
 def capacity_loss(log_likelihood: Tensor, kl: Tensor, capacity: Tensor, gamma: Tensor) -> Tensor:
     """``gamma * |mean of kl - capacity| - log_likelihood`` of each image: shape ``(batch,)``, in nats.
 
-    The KL is averaged over the batch before its distance from ``capacity`` (nats an image) is taken, so that images
-    may differ in what they use. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
+    The distance from ``capacity`` (nats per image) is that of the batch mean of the KL, so that the KL may differ
+    between images. Raises :class:`~companion.errors.BadInput` where the shapes of the terms differ.
     Source: Burgess et al. (2018). Taught in chapter 06.
     """
     terms = elbo_terms(log_likelihood, kl)
@@ -40,14 +39,14 @@ def capacity_loss(log_likelihood: Tensor, kl: Tensor, capacity: Tensor, gamma: T
 class BetaVAE(schedules.FollowsSchedules, VAE):
     """A VAE that minimises the reconstruction term plus ``beta`` times the KL.
 
-    ``beta`` is a number or a schedule of Keras; ``warm_up_steps`` makes it climb from 0 in so many steps of the
-    optimizer. With ``gamma`` above 0 the KL is drawn to a target instead, in both directions: the loss is then the
-    reconstruction term plus ``gamma`` times the distance of the batch's mean KL from ``capacity`` (nats, a number or a
-    schedule), which climbs from 0 in ``capacity_steps``; beta plays no part.
+    ``beta`` is a number or a Keras schedule; with ``warm_up_steps`` it rises linearly from 0 over that many steps of
+    the optimizer. With ``gamma`` above 0 the KL is pulled to a target instead: the loss is then the reconstruction term
+    plus ``gamma`` times the distance of the batch mean of the KL from ``capacity`` (in nats per image, a number or a
+    schedule), which rises linearly from 0 over ``capacity_steps``; ``beta`` is not used.
 
     History and ``evaluate`` report ``loss``, which is what was optimised, and the unweighted ``neg_elbo`` with its two
     terms, by which models of different beta can be compared.
-    Raises :class:`~companion.errors.BadInput` for a weight below 0, steps that are no whole number of at least 0,
+    Raises :class:`~companion.errors.BadInput` for a weight below 0, steps that are not a whole number of at least 0,
     steps together with a schedule, and a capacity without gamma.
     Sources: Higgins et al. (2017); Burgess et al. (2018). Taught in chapter 06.
     """
@@ -68,8 +67,8 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
         self.capacity = _climbing("capacity", capacity, "capacity_steps", capacity_steps)
         if not self.gamma and self.capacity != 0:
             raise BadInput(
-                f"capacity={capacity!r} with gamma=0: expected a weight for the distance from it; pass gamma=100.0 or "
-                f"the like."
+                f"capacity={capacity!r} with gamma=0: expected a weight for the distance from it; pass for example "
+                f"gamma=100.0."
             )
 
     def objective(self, terms: Terms) -> Tensor:
@@ -94,7 +93,7 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
 
 
 def _climbing(name: str, value: Any, steps_name: str, steps: Any) -> float | Schedule:
-    """``value`` as it is, or a straight line that reaches it from 0 after ``steps``."""
+    """``value`` itself, or a linear schedule from 0 to ``value`` over ``steps``."""
     checked = schedules.check_schedule(name, value)
     if not check_whole_number(steps_name, steps, at_least=0):
         return checked

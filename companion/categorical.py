@@ -12,15 +12,15 @@ from companion.tensors import Seed, Tensor
 class Categorical:
     """``num_latents`` independent categorical variables, from ``logits`` ``(num_latents, num_categories)``.
 
-    Codes are one-hot rows, ``(..., num_latents, num_categories)``, where densities are asked for, and whole numbers
-    ``(n, num_latents)`` where they are drawn. Raises :class:`~companion.errors.BadInput` for logits of another rank.
+    :meth:`log_prob` takes one-hot rows, ``(..., num_latents, num_categories)``; :meth:`draw` gives whole numbers
+    ``(n, num_latents)``. Raises :class:`~companion.errors.BadInput` for logits of another rank.
     Taught in chapter 09.
     """
 
     def __init__(self, logits: Tensor):
         if len(logits.shape) != 2:
             raise BadInput(
-                f"logits have shape {tuple(logits.shape)}: expected (num_latents, num_categories); pass a row for each "
+                f"logits have shape {tuple(logits.shape)}: expected (num_latents, num_categories); pass one row per "
                 f"latent."
             )
         self.log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
@@ -28,7 +28,7 @@ class Categorical:
 
     @classmethod
     def uniform(cls, num_latents: int, num_categories: int) -> Self:
-        """Every category as probable as any other."""
+        """The distribution in which all categories are equally probable."""
         prior = cls(ops.zeros((num_latents, num_categories)))
         prior.is_uniform = True
         return prior

@@ -1,4 +1,4 @@
-"""Codes that are whole numbers: which are allowed, how many are in use, where there is ink. Chapter 09."""
+"""Codes that are whole numbers: their check, how many of them are in use, and where images have ink. Chapter 09."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from keras import ops
 from companion.errors import BadInput
 from companion.tensors import Tensor
 
-INK = 0.5  # a cell of the map counts as inked where a pixel under it is brighter
+INK = 0.5  # a cell of a map counts as inked if a pixel under it is above this value
 
 
 def code_counts(codes: Any, num_embeddings: int) -> np.ndarray:
@@ -21,9 +21,9 @@ def code_counts(codes: Any, num_embeddings: int) -> np.ndarray:
 def perplexity(counts: Any) -> float:
     """The number of equally frequent codes that would be as hard to guess: exp of the entropy of ``counts``.
 
-    ``counts`` has shape ``(num_embeddings,)`` and belongs to all codes of an epoch or a test set: the mean of the
-    perplexities of batches is smaller. Between 1 and the number of codes in use; its base-2 logarithm is the least
-    number of bits a code that a table of frequencies allows. Taught in chapter 09.
+    ``counts`` has shape ``(num_embeddings,)`` and should be those of a whole epoch or test set: the mean of the
+    perplexities of batches is smaller. Between 1 and the number of codes in use; its base-2 logarithm is the smallest
+    number of bits per code that a table of frequencies allows. Taught in chapter 09.
     """
     shares = np.asarray(counts, "float64") / np.sum(counts)
     used = shares[shares > 0]
@@ -56,8 +56,8 @@ class Perplexity(keras.metrics.Metric):
 def use_of_codes(codes: np.ndarray, inked: np.ndarray, num_embeddings: int) -> dict[str, Any]:
     """Perplexity of ``codes``, that of the ``inked`` cells alone, codes in use, and bits under a table of frequencies.
 
-    ``codes`` and ``inked`` have shape ``(n, height, width)``. The table is the best there can be for these very codes;
-    any prior that treats the cells alike and apart (a unigram) needs at least as many bits.
+    ``codes`` and ``inked`` have shape ``(n, height, width)``. The table is the best one for these codes; any prior that
+    treats all cells alike and independently (a unigram) needs at least as many bits.
     """
     counts = code_counts(codes, num_embeddings)
     unigram = float(np.log2(perplexity(counts)))
@@ -73,8 +73,8 @@ def use_of_codes(codes: np.ndarray, inked: np.ndarray, num_embeddings: int) -> d
 def inked_cells(images: np.ndarray, grid_shape: Sequence[int]) -> np.ndarray:
     """Whether any pixel under a cell of the map is brighter than ``INK``: bool, ``(n, *grid_shape)``.
 
-    Each of the cells lies over a block of pixels of the image with the margin that the encoder adds: 4x4 of them for
-    28x28 pixels and a map of 7x7, 8x8 for a map of 4x4, since there are 32x32 with the margin.
+    Each cell covers a block of pixels of the image with the margin that the encoder adds: 4x4 pixels for 28x28 pixels
+    and a map of 7x7, 8x8 for a map of 4x4, since the image is 32x32 with its margin.
     """
     height, width = grid_shape
     block = [_pixels_a_cell(*sizes) for sizes in zip(images.shape[1:3], grid_shape, strict=True)]

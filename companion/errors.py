@@ -10,7 +10,7 @@ from companion import advice
 
 
 class BadInput(ValueError):
-    """Input that cannot be used. The message says what came, what was expected and the call that mends it."""
+    """Input that cannot be used. The message says what was given, what was expected and the call that fixes it."""
 
 
 def check_whole_number(name: str, value: Any, at_least: int = 1) -> int:
@@ -32,12 +32,12 @@ def check_seed(seed: Any, *, generator: bool = True) -> Any:
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         wanted = "a whole number of at least 0, a keras.random.SeedGenerator or None"
         wanted = wanted if generator else "a whole number of at least 0, or None"
-        raise BadInput(f"seed={seed!r}: expected {wanted}; pass seed=0 or the like.")
+        raise BadInput(f"seed={seed!r}: expected {wanted}; pass for example seed=0.")
     return int(seed)
 
 
 def is_seed_generator(seed: Any) -> bool:
-    """Whether a ``keras.random.SeedGenerator``, told by what it can do: this module does without Keras."""
+    """Whether ``seed`` is a ``keras.random.SeedGenerator``, by its attributes: this module does not import Keras."""
     return hasattr(seed, "next") and hasattr(seed, "state")
 
 
@@ -50,9 +50,9 @@ def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
 
 
 def is_real_dtype(dtype: Any) -> bool:
-    """Whether a dtype holds real numbers: whole numbers, booleans and every floating type, bfloat16 among them.
+    """Whether a dtype holds real numbers: integers, booleans and floating types, including bfloat16.
 
-    To NumPy a bfloat16 is of kind V, as the types of others are.
+    To NumPy bfloat16 is of kind V, like other types that it does not define.
     """
     dtype = np.dtype(dtype)
     return dtype.kind in "fiub" or (dtype.kind == "V" and "float" in dtype.name)
@@ -61,10 +61,10 @@ def is_real_dtype(dtype: Any) -> bool:
 def check_images(
     images: Any, image_shape: Sequence[int], what: str = "images", *, in_unit_interval: bool = True
 ) -> np.ndarray:
-    """Return ``images`` as float32 of shape ``(n, *image_shape)``, with values in [0, 1] unless told otherwise.
+    """Return ``images`` as float32 of shape ``(n, *image_shape)``, with values in [0, 1] if ``in_unit_interval``.
 
-    Raises :class:`BadInput` for no images, a wrong rank or size, a type that is not real numbers, NaN or infinity, and
-    values outside [0, 1]. Whole numbers 0 and 1 are taken as binarised pixels.
+    Raises :class:`BadInput` for no images, a wrong rank or size, a type other than real numbers, NaN or infinity, and
+    values outside [0, 1]. Integers 0 and 1 are accepted as binarised pixels.
     """
     array, name = as_array(images, what), what.split()[-1]
     shape = tuple(image_shape)
@@ -83,7 +83,7 @@ def check_images(
             f"{what} have shape {array.shape}: expected at least one "
             f"{'image' if in_unit_interval else 'row'}; pass an array with n >= 1."
         )
-    with np.errstate(over="ignore"):  # what overflows becomes infinity, which the next line finds
+    with np.errstate(over="ignore"):  # an overflow gives infinity, which the next line finds
         array = array.astype("float32", copy=False)
     bad = int((~np.isfinite(array)).sum())
     if bad:
@@ -101,13 +101,13 @@ def check_images(
 
 
 def as_array(values: Any, what: str) -> np.ndarray:
-    """``values`` as an array; numpy's own message for rows of different lengths does not say whose rows."""
+    """``values`` as an array; raises :class:`BadInput`, which names ``what``, for items of different sizes."""
     try:
         return np.asarray(values)
     except ValueError as error:
         raise BadInput(
-            f"{what} came as a {type(values).__name__} whose items differ in size: expected one array; bring "
-            f"all items to one shape and pass np.stack(items)."
+            f"{what} are a {type(values).__name__} whose items differ in size: expected one array; bring all items to "
+            f"one shape and pass np.stack(items)."
         ) from error
 
 
@@ -125,8 +125,8 @@ def check_codes(codes: Any, latent_dim: int) -> np.ndarray:
     if not np.isfinite(array).all():
         raise BadInput(
             f"codes of shape {array.shape} hold NaN or infinity: expected finite numbers; "
-            f"{advice.without_the_bad(array, 'codes')}. Where encode gave them, the training has diverged: train the "
-            f"model anew with a smaller learning rate."
+            f"{advice.without_the_bad(array, 'codes')}. If they came from encode, the training has diverged: train the "
+            f"model again with a smaller learning rate."
         )
     return array
 

@@ -1,4 +1,4 @@
-"""Import paths of earlier versions: each raises an error that names the path that took its place."""
+"""Import paths of earlier versions: each raises an error that names the new path."""
 
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -18,7 +18,7 @@ MOVED = {
 
 
 class MovedModules(MetaPathFinder):
-    """Asked by Python for modules that nobody else found; raises ``ModuleNotFoundError`` for those in ``MOVED``."""
+    """The last finder that Python asks for a module; raises ``ModuleNotFoundError`` for those in ``MOVED``."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if fullname in MOVED:

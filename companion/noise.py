@@ -1,4 +1,4 @@
-"""Where a stream of random numbers stands is part of a model: saved with it, and restored."""
+"""The state of a model's random numbers is part of the model: saved with it, and restored."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from companion.tensors import Seed
 
 
 class KeepsNoise:
-    """For a model or layer with a ``seed_generator``: its state is saved beside the weights.
+    """For a model or layer with a ``seed_generator``: its state is saved with the weights.
 
-    Keras saves weights but not where a stream of random numbers stands. Without this a resumed training would draw its
-    first epoch's noise again.
+    Keras saves weights but not the state of a seed generator. Without this a resumed training would repeat the noise of
+    its first epoch.
     """
 
     seed_generator: Any

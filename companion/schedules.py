@@ -1,7 +1,7 @@
-"""Numbers that change while a model trains: warm-ups and decays, as Keras's own learning-rate schedules.
+"""Numbers that change during training: warm-ups and decays, as Keras's own learning-rate schedules.
 
-A weight such as beta may be a number or any ``keras.optimizers.schedules.LearningRateSchedule``: those are tested, save
-with the model and count the optimizer's steps, so that a resumed training goes on where the schedule stood.
+A weight such as beta may be a number or any ``keras.optimizers.schedules.LearningRateSchedule``. These are saved with
+the model and depend on the optimizer's count of steps, so that a resumed training continues the schedule.
 """
 
 from numbers import Real
@@ -16,9 +16,9 @@ from companion.unsaved import Unsaved
 
 
 def warm_up(steps: int, last: float = 1.0, *, first: float = 0.0) -> Schedule:
-    """A straight line from ``first`` to ``last`` over ``steps`` steps of the optimizer, ``last`` ever after.
+    """A linear schedule from ``first`` to ``last`` over ``steps`` steps of the optimizer, then constant.
 
-    Raises :class:`~companion.errors.BadInput` for fewer than one step and for ends that are no finite numbers >= 0.
+    Raises :class:`~companion.errors.BadInput` for fewer than one step and for ends that are not finite numbers >= 0.
     Source: Bowman et al. (2016); Sønderby et al. (2016). Taught in chapters 06 and 08.
     """
     return PolynomialDecay(
@@ -27,7 +27,7 @@ def warm_up(steps: int, last: float = 1.0, *, first: float = 0.0) -> Schedule:
 
 
 def check_number(name: str, value: Any, *, above: float | None = None) -> float:
-    """``value`` as a float; BadInput unless it is finite and at least 0, or over ``above``."""
+    """``value`` as a float; ``BadInput`` unless it is finite and at least 0, or with ``above`` larger than that."""
     number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
     if not (0 <= number < float("inf") if above is None else above < number < float("inf")):
         wanted = "a finite number of at least 0" if above is None else f"a finite number above {above:g}"
@@ -36,12 +36,12 @@ def check_number(name: str, value: Any, *, above: float | None = None) -> float:
 
 
 def check_schedule(name: str, value: Any, *, above: float | None = None) -> float | Schedule:
-    """A number as :func:`check_number` takes it, or a schedule of Keras as it is."""
+    """A number, checked by :func:`check_number`, or a Keras schedule unchanged."""
     return value if isinstance(value, Schedule) else check_number(name, value, above=above)
 
 
 def value_now(value: float | Schedule, optimizer: keras.optimizers.Optimizer | None) -> Any:
-    """What a number or schedule is worth at the step ``optimizer`` has reached: a scalar; without one, at step 0."""
+    """The value of a number or schedule at the current step of ``optimizer``, a scalar; without one, at step 0."""
     if not isinstance(value, Schedule):
         return value
     return value(0 if optimizer is None else optimizer.iterations)
@@ -106,10 +106,10 @@ def _steps_per_update(optimizer: keras.optimizers.Optimizer) -> int:
 
 
 def to_config(value: float | Schedule) -> Any:
-    """A number or schedule as a model's ``get_config`` keeps it."""
+    """A number or schedule as stored by a model's ``get_config``."""
     return keras.saving.serialize_keras_object(value) if isinstance(value, Schedule) else value
 
 
 def from_config(value: Any) -> float | Schedule:
-    """What :func:`to_config` was given."""
+    """The number or schedule that :func:`to_config` stored."""
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""The types that signatures name. Shapes stand in the docstrings, and on the lines that change them."""
+"""The types used in signatures. Shapes are given in docstrings, and on the lines that change them."""
 
 from typing import Any, TypeAlias
 

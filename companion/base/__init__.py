@@ -1,4 +1,4 @@
-"""What every model shares beside its mathematics: checked input, networks that fit each other."""
+"""What every model shares besides its mathematics: checked input, and networks that fit each other."""
 
 from companion.base.checked_model import CheckedModel
 from companion.base.endings import check_gives_logits

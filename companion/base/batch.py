@@ -1,4 +1,4 @@
-"""The check of one batch of a stream, with the messages of an array."""
+"""The check of one batch of a stream, with the same messages as for an array."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from companion.errors import BadInput
 
 
 def surely_fits(model: Any, x: Any) -> bool:
-    """A quick test that all images of ``x`` are as the model takes them; what fails it may still do."""
+    """A quick test whether the model takes all images of ``x``; input that fails it may still be valid."""
     plain = type(x) is np.ndarray and x.dtype == "float32" and x.size and not model.takes_pairs
     return bool(
         plain
         and x.shape[1:] == model.image_shape
         and model.in_unit_interval
-        and x.min() >= 0  # not where one is NaN
+        and x.min() >= 0  # False for NaN
         and x.max() <= 1
     )
 
@@ -33,13 +33,13 @@ def values_of(x: Any) -> Any:
 
 
 def _is_symbolic(part: Any) -> bool:
-    """Whether Keras or TensorFlow says so; JAX and PyTorch raise an error when they are asked for values."""
+    """Whether a tensor of Keras or TensorFlow is symbolic; those of JAX and PyTorch raise when read."""
     graph = keras.backend.backend() == "tensorflow" and ops.is_tensor(part) and not hasattr(part, "numpy")
     return isinstance(part, keras.KerasTensor) or graph
 
 
 def check_call(model: Any, x: Any) -> None:
-    """Raise :class:`~companion.errors.BadInput` for a batch that a model cannot be called on.
+    """Raise :class:`~companion.errors.BadInput` for a batch that the model does not take.
 
     Inside a traced function only shapes can be checked.
     """
@@ -122,14 +122,14 @@ class Batch:
 
     def _refuse_targets(self, y: Any) -> None:
         raise BadInput(
-            f"the {self.kind} gives a y of shape {tuple(np.shape(y))} beside the {self.what}: "
+            f"the {self.kind} gives a y of shape {tuple(np.shape(y))} with the {self.what}: "
             f"{type(self.model).__name__} learns from images alone; drop y with "
             f"dataset.map(lambda images, y: images), or let each item be (images,)."
         )
 
 
 def _likely(item: dict[Any, Any]) -> Any:
-    """The key under which the images are likely to be."""
+    """The key that most likely holds the images."""
     return next((key for key in item if "im" in str(key)), next(iter(item), "images"))
 
 

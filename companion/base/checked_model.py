@@ -1,4 +1,4 @@
-"""A Keras model whose input is checked where it enters, on every route, before any training."""
+"""A Keras model that checks its input in every method that takes data, before any training."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from companion.tensors import Tensor
 class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
     """Keras's methods for a model that learns from images alone, with their input checked first.
 
-    A subclass says in :meth:`checked` what its input is; everything here calls that before Keras sees the data. Each
-    method raises :class:`~companion.errors.BadInput` and leaves the model as it was.
+    A subclass defines in :meth:`checked` what its input is; every method here calls it before Keras gets the data. Each
+    method raises :class:`~companion.errors.BadInput` for bad input and leaves the model as it was.
     """
 
     takes_pairs = False  # whether an input is a pair of images and conditions
@@ -44,7 +44,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         weighted_metrics: Any = None,
         **how: Any,
     ) -> None:
-        """Keras's ``compile`` for a model that has its own loss and metrics: these cannot be given."""
+        """Keras's ``compile``, without loss and metrics: the model has its own."""
         unused = {"loss": loss, "loss_weights": loss_weights}
         unused |= {"metrics": metrics, "weighted_metrics": weighted_metrics}
         keras_arguments.check_compile(self, unused, how)
@@ -76,7 +76,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         if validation is not None and not is_stream(validation):
             images, labels, weights = self._unpacked(validation)
             images, labels = self._training_input(images, labels, weights, "validation images")
-            # A tuple of its own, lest Keras take the second part of an input that is a pair for targets.
+            # In a tuple, or Keras would take the second part of an input that is a pair for targets.
             kwargs["validation_data"] = (images,) if weights is None else (images, labels, weights)
         elif validation is not None:
             kwargs["validation_data"] = checked_stream(self, validation, "validation images", peek=True)
@@ -175,8 +175,8 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         """Checked images, and the targets to give to Keras: none, or the images again where there are weights."""
         if y is not None:
             raise BadInput(
-                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} learns from images "
-                f"alone; call fit(images)."
+                f"got a y of type {type(y).__name__}: {type(self).__name__} learns from images alone; call "
+                f"fit(images) or evaluate(images)."
             )
         if is_stream(x):
             return checked_stream(self, x, what, peek=what != "images"), None
@@ -184,7 +184,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         if weights is None:
             return images, None
         check_weights(weights, count(images))
-        # Keras drops the weights, in silence, of data without targets, and doubles them where these are a pair.
+        # Keras ignores the weights of data without targets, and counts them twice where the targets are a pair.
         return images, images[0] if isinstance(images, tuple) else images
 
 

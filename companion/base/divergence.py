@@ -1,4 +1,4 @@
-"""Training that has diverged is named as such: once while it happens, and where the model is used afterwards."""
+"""Diverged training is reported: by a warning when it happens, and by an error when the model is used afterwards."""
 
 import functools
 import warnings
@@ -42,14 +42,14 @@ class WarnOfDivergence(keras.callbacks.Callback):
             return
         self.warned = True
         warnings.warn(
-            f"training has diverged: {bad} is {losses[bad]} after epoch {epoch + 1}. Build the model anew and train it "
-            f"with a smaller learning rate{_smaller(self.model.optimizer)}.",
+            f"training has diverged: {bad} is {losses[bad]} after epoch {epoch + 1}. Build the model again and train "
+            f"it with a smaller learning rate{_smaller(self.model.optimizer)}.",
             stacklevel=2,
         )
 
 
 def _smaller(optimizer: Any) -> str:
-    """A learning rate a tenth of the present one, as the call that sets it, where there is one."""
+    """The call that sets a tenth of the present learning rate, if there is one."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     rate, name = float(ops.convert_to_numpy(optimizer.learning_rate)), type(optimizer).__name__
     known = hasattr(keras.optimizers, name) and rate > 0
@@ -75,7 +75,7 @@ def check_weights_are_finite(model: keras.Model) -> None:
         if values.dtype.kind not in "iub" and not np.isfinite(np.sum(values, dtype="float64")):
             raise BadInput(
                 f"the model's weights hold NaN or infinity ({weight.path}): expected finite weights, but training has "
-                f"diverged; build the model anew and train it with a smaller learning rate."
+                f"diverged; build the model again and train it with a smaller learning rate."
             )
 
 
@@ -90,7 +90,7 @@ class RefusesAfterDivergence:
 
 
 def _refusing(use: Callable[..., Any]) -> Callable[..., Any]:
-    """``use``, with a look at the weights only where it fails, gives NaN, or gives whole numbers, which show none."""
+    """``use``, with a check of the weights where it fails, or returns NaN or integers (which cannot be NaN)."""
 
     @functools.wraps(use)
     def refusing(model: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the last steps of a decoder let through: logits are unbounded, the outputs of a sigmoid are not. Chapter 04."""
+"""The range of a decoder's outputs: logits are unbounded, the outputs of a sigmoid are not. Chapter 04."""
 
 import warnings
 from typing import Any
@@ -10,9 +10,9 @@ from keras import layers, ops, tree
 from companion.errors import BadInput
 from companion.tensors import Tensor
 
-SURE, SUSPECTED = 2.0, 4.0  # logits that end at 2 leave 12 % of a pixel out of reach, at 4 still 2 %
+SURE, SUSPECTED = 2.0, 4.0  # with logits up to 2 a pixel reaches 0.88, with logits up to 4 it reaches 0.98
 SCALES = (1.0, 1e2, 1e4)  # within the range of half precision
-# Their outputs are an activation of anything, so that the activation alone need be tried.
+# Before their activation the outputs of these layers can be any number, so only the activation has to be tried.
 WITH_ACTIVATION = (
     *(layers.Dense, layers.EinsumDense, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
     *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.SeparableConv1D, layers.SeparableConv2D),
@@ -21,11 +21,11 @@ WITH_ACTIVATION = (
 
 
 def check_gives_logits(decoder: keras.Model) -> None:
-    """A decoder must leave the sigmoid to the likelihood: a second one would squash every pixel towards the middle.
+    """Check that a decoder gives logits: the likelihood applies the sigmoid, and a second one would bound the pixels.
 
-    What follows the last layer with weights is tried on numbers up to 1e4, whatever made it: an activation, a layer, an
-    operation of ``keras.ops`` or a function. Raises :class:`~companion.errors.BadInput` where the outputs stay above -2
-    or below 2, and warns where they stay above -4 or below 4.
+    What follows the last layer with weights is applied to numbers up to 1e4: an activation, a layer, an operation of
+    ``keras.ops`` or a function. Raises :class:`~companion.errors.BadInput` where the outputs stay above -2 or below 2,
+    and warns where they stay above -4 or below 4.
     """
     low, high = reach(decoder)
     if low <= -SUSPECTED and high >= SUSPECTED:
@@ -42,21 +42,21 @@ def check_gives_logits(decoder: keras.Model) -> None:
 
 
 def reach(network: keras.Model) -> tuple[float, float]:
-    """The least and the greatest number that ``network`` puts out, whatever its input and its weights.
+    """The smallest and the largest output of ``network`` over many inputs and weights.
 
-    Infinite on both sides where it cannot be tried, as with a layer that takes no random numbers.
+    Infinite on both sides where it cannot be tried, as with a layer that does not take random numbers.
     """
     try:
         with np.errstate(all="ignore"):
             values = np.asarray(_of_network(network), "float64")
-    except Exception:  # whatever a stranger's layer raises on numbers that it was not made for
+    except Exception:  # a custom layer may raise anything for numbers that it was not made for
         return -np.inf, np.inf
     known = values[~np.isnan(values)]
     return (float(known.min()), float(known.max())) if known.size else (-np.inf, np.inf)
 
 
 def _in_words(low: float, high: float) -> tuple[str, str]:
-    """What such an ending is, and where its outputs stay."""
+    """The kind of such an ending and the range of its outputs, in words."""
     if low >= 0 and high <= 1 + 1e-6:
         return "a sigmoid or the like", "stay between 0 and 1"
     if max(-low, high) < SCALES[-1] / 100:
@@ -76,7 +76,7 @@ def _of_network(network: keras.Model) -> Tensor:
 
 
 def _is_graph(operation: Any) -> bool:
-    """Whether a Functional or Sequential model, whose ``call`` nobody has changed."""
+    """Whether ``operation`` is a Functional or Sequential model with Keras's own ``call``."""
     graph = isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))
     return graph and type(operation).call.__module__.startswith("keras.")
 
@@ -108,7 +108,7 @@ def _last_with_weights(output: Any) -> list[Any]:
 
 
 def _values(tensor: Any) -> Tensor:
-    """What a layer with weights, or an input, may put out."""
+    """Possible outputs of a layer with weights, or values of an input."""
     operation, node_index, index = tensor._keras_history
     while isinstance(operation, layers.Wrapper):
         operation = operation.layer
@@ -128,7 +128,7 @@ def _values(tensor: Any) -> Tensor:
 
 
 def _with_any_weights(layer: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """What ``layer`` puts out under random weights; its own stay as they are."""
+    """The outputs of ``layer`` with random weights; its own do not change."""
     rng = np.random.default_rng(0)
     drawn = [rng.standard_normal(v.shape, "float32").astype(v.dtype) for v in layer.trainable_variables]
     others = [variable.value for variable in layer.non_trainable_variables]

@@ -1,4 +1,4 @@
-"""Saving and exporting as Keras does it, for a model that knows the shape of its input before it is called."""
+"""Keras's ``save`` and ``export`` for a model that knows the shape of its input before it is called."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ class Exports:
 
 
 class _Served(keras.Model):
-    """A model whose ``call`` returns one flat dict of tensors, as the formats of exported models want it."""
+    """A model whose ``call`` returns one flat dict of tensors, as the export formats require."""
 
     def __init__(self, model: Any) -> None:
         super().__init__(name=model.name)
@@ -72,7 +72,7 @@ class _Served(keras.Model):
 
 
 def _flat(outputs: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors in ``outputs``, those in its lists of named tuples under names that tell the place."""
+    """The tensors in ``outputs``; those in its lists of named tuples get names with their position."""
     flat: dict[str, Tensor] = {}
     for name, value in outputs.items():
         if not isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The seam at which a family differs from the plain VAE."""
+"""The methods in which a family may differ from the plain VAE."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,31 +12,31 @@ from companion.tensors import Seed, Tensor
 
 
 class Family:
-    """Questions that evaluation and generation ask of every family, answered as the plain VAE answers them.
+    """What evaluation and generation need to know of every family, with the answers of the plain VAE.
 
-    A model with a condition, with several layers of codes or with codes that are no numbers answers them otherwise.
+    Models with a condition, with several layers of codes or with discrete codes override them.
     """
 
     latent_dim: int
     stream: Callable[[Seed], Any]
 
     def images_of(self, x: Tensor) -> Tensor:
-        """The images in an input ``x``: all of it here; a model with a condition takes them out of the pair."""
+        """The images in an input ``x``: here ``x`` itself; a conditional model takes them out of the pair."""
         return x
 
     def prior_of(self, x: Tensor) -> DiagonalNormal:
         """The prior p(z) of the codes of ``x``, broadcasting to ``(batch, latent_dim)``: the standard normal.
 
-        A subclass with another prior overrides this. Training, scores, samples and plots all refer to it; to generate,
-        it is asked for the prior of ``x=None``.
+        A subclass with another prior overrides this. Training, scores, samples and plots all use it; to generate
+        images, it is called with ``x=None``.
         """
         return DiagonalNormal(ops.zeros(1), ops.zeros(1))
 
     def draw_from_prior(self, n: int, seed: Seed = None, x: Any = None) -> np.ndarray:
         """``n`` codes drawn from ``prior_of(x)``: ``(n, latent_dim)``.
 
-        Raises :class:`~companion.errors.BadInput` for a prior that is no ``DiagonalNormal`` of such codes, or that
-        cannot be had without images; its subclass has to override this, too.
+        Raises :class:`~companion.errors.BadInput` for a prior that is not a ``DiagonalNormal`` of such codes, or that
+        needs images; such a subclass has to override this method, too.
         """
         prior = prior_without_images(self, x)
         name = type(self).__name__
@@ -58,20 +58,20 @@ class Family:
 
     @property
     def noise_dim(self) -> int:
-        """How many standard normal numbers the code of one image takes."""
+        """How many standard normal numbers the code of one image needs."""
         return self.latent_dim
 
     def noise(self, n: int, seed: Seed) -> np.ndarray:
-        """What ``elbo_terms`` takes as ``epsilon`` for ``n`` images, drawn anew: ``(n, noise_dim)``."""
+        """New noise for the argument ``epsilon`` of ``elbo_terms``, for ``n`` images: ``(n, noise_dim)``."""
         return ops.convert_to_numpy(random.normal((n, self.noise_dim), seed=check_seed(seed)))
 
     def own_scores(self, x: Any) -> dict[str, Any]:
-        """Further figures of a family on images ``x``, which a recorded run keeps beside the common ones."""
+        """Further scores of a family on images ``x``, which a recorded run stores with the common ones."""
         return {}
 
 
 def prior_without_images(model: Any, x: Any = None) -> Any:
-    """``model.prior_of(x)`` where there are no images; ``BadInput`` where an override needs them."""
+    """``model.prior_of(x)``; raises ``BadInput`` where an override needs images and ``x`` is None."""
     try:
         return model.prior_of(x)
     except (AttributeError, IndexError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Arguments of Keras's methods that a model with its own loss cannot use, or that Keras would take without a word."""
+"""Checks of arguments of Keras's methods that a model with its own loss cannot use, or that Keras would not check."""
 
 import inspect
 import math
@@ -24,7 +24,7 @@ LIKELIHOODS = {
 
 
 def by_name(method: Callable[..., Any], values: Sequence[Any], after: int = 2) -> dict[str, Any]:
-    """Arguments of ``method`` that came by their place, ``after`` x and y, under their names."""
+    """Positional arguments of ``method``, those ``after`` x and y, by their names."""
     names = list(inspect.signature(method).parameters)[after:]
     if len(values) > len(names):
         raise TypeError(
@@ -39,18 +39,18 @@ def check_compile(model: Any, unused: Mapping[str, Any], how: Mapping[str, Any])
     if _is_given(unused["loss"]):
         likelihood = LIKELIHOODS.get(_loss_name(unused["loss"]), 'Likelihood("normal")')
         raise BadInput(
-            f"loss={unused['loss']!r} came to compile: {name} computes its own loss from its likelihood; leave loss "
-            f"out, and build the model with {name}(likelihood={likelihood})."
+            f"compile got loss={unused['loss']!r}: {name} computes its own loss from its likelihood; leave loss out, "
+            f"and build the model with {name}(likelihood={likelihood})."
         )
     if _is_given(unused["loss_weights"]):
         raise BadInput(
-            f"loss_weights={unused['loss_weights']!r} came to compile: {name} computes its own loss; leave "
-            f"loss_weights out (BetaVAE(beta=...) weighs the KL, Likelihood's scale the reconstruction)."
+            f"compile got loss_weights={unused['loss_weights']!r}: {name} computes its own loss; leave loss_weights "
+            f"out (the weight of the KL is BetaVAE(beta=...), that of the reconstruction Likelihood's scale)."
         )
     for argument in ("metrics", "weighted_metrics"):
         if _is_given(unused[argument]):
             raise BadInput(
-                f"{argument}={unused[argument]!r} came to compile: {name} has no targets to compare with, and reports "
+                f"compile got {argument}={unused[argument]!r}: {name} has no targets to compare with, and reports "
                 f"{', '.join(metric.name for metric in model.metrics if metric.name != 'loss') or 'its loss'} by "
                 f"itself; leave {argument} out, and compare with model.reconstruct(x)."
             )
@@ -73,8 +73,8 @@ def check_fit(x: Any, how: Mapping[str, Any]) -> None:
     first = check_whole_number("initial_epoch", how.get("initial_epoch", 0), at_least=0)
     if first > epochs:
         raise BadInput(
-            f"initial_epoch={first} with epochs={epochs}: expected epochs to be where training ends, counted from the "
-            f"very first one; pass epochs={first + epochs} to train {epochs} more."
+            f"initial_epoch={first} with epochs={epochs}: expected epochs to be the number of the last epoch, counted "
+            f"from the first; pass epochs={first + epochs} to train {epochs} more."
         )
     if not isinstance(how.get("shuffle", True), (bool, np.bool_)):
         raise BadInput(f"shuffle={how['shuffle']!r}: expected True or False; pass one of these.")
@@ -85,7 +85,7 @@ def check_fit(x: Any, how: Mapping[str, Any]) -> None:
         for name in ("validation_steps", "validation_batch_size"):
             if how.get(name) is not None:
                 raise BadInput(
-                    f"{name}={how[name]!r} came without validation_data: expected both; pass validation_data."
+                    f"{name}={how[name]!r} without validation_data: expected both; pass validation_data, too."
                 )
         return
     _check_frequency(how.get("validation_freq", 1))
@@ -100,7 +100,7 @@ def check_walk(
     sample_weight: str | None = None,
     batch_size: str = "batch_size",
 ) -> None:
-    """Raise :class:`~companion.errors.BadInput` unless ``x`` can be walked through in such steps and batches."""
+    """Raise :class:`~companion.errors.BadInput` where the number of steps or the batch size does not fit ``x``."""
     if how.get(steps) is not None:
         check_whole_number(steps, how[steps])
     if how.get(batch_size) is not None:
@@ -109,44 +109,44 @@ def check_walk(
         return
     if how.get(batch_size) is not None:
         raise BadInput(
-            f"{batch_size}={how[batch_size]} came with a {type(x).__name__}, which makes batches of its own: expected "
-            f"one of the two; leave {batch_size} out, and set it where the {type(x).__name__} is made, for example by "
+            f"{batch_size}={how[batch_size]} with a {type(x).__name__}, which makes its own batches: expected one of "
+            f"the two; leave {batch_size} out, and set it where the {type(x).__name__} is made, for example with "
             f"dataset.batch({how[batch_size]})."
         )
     if sample_weight and how.get(sample_weight) is not None:
         raise BadInput(
-            f"sample_weight came with a {type(x).__name__}: expected the weights of a batch beside its images; let "
-            f"each item be (images, images, weights)."
+            f"sample_weight with a {type(x).__name__}: expected the weights in each batch; let each item be (images, "
+            f"images, weights)."
         )
     if how.get(steps) is None and never_ends(x):
         raise BadInput(
-            f"the {type(x).__name__} repeats forever: expected to know when to stop; pass {steps}=100."
+            f"the {type(x).__name__} repeats forever: expected a number of steps; pass for example {steps}=100."
         )
 
 
 def check_no_class_weight(class_weight: Any) -> None:
-    """Raise :class:`~companion.errors.BadInput` for class weights: there are no targets that could name a class."""
+    """Raise :class:`~companion.errors.BadInput` for class weights: there are no targets with classes."""
     if class_weight is not None:
         raise BadInput(
-            f"class_weight={class_weight!r} came: expected None, since the model has no targets to look a class up; "
-            f"pass sample_weight=weights[labels], with weights = np.array of one number per class."
+            f"class_weight={class_weight!r}: expected None, since the model has no targets with classes; pass "
+            f"sample_weight=weights[labels], where weights is an array with one number per class."
         )
 
 
 def _check_split(split: Any, x: Any, validation: Any) -> None:
     if is_stream(x):
         raise BadInput(
-            f"validation_split={split!r} came with a {type(x).__name__}: expected an array to split; pass "
-            f"validation_data, for example dataset.take(10), and train on dataset.skip(10)."
+            f"validation_split={split!r} with a {type(x).__name__}: expected an array to split; pass validation_data, "
+            f"for example dataset.take(10), and train on dataset.skip(10)."
         )
     number = isinstance(split, (int, float, np.number)) and not isinstance(split, bool)
     if not number or not 0 < split < 1:
         raise BadInput(
-            f"validation_split={split!r}: expected a share from 0 to below 1; pass validation_split=0.1."
+            f"validation_split={split!r}: expected a number from 0 to below 1; pass for example validation_split=0.1."
         )
     if validation is not None:
         raise BadInput(
-            f"validation_split={split!r} came with validation_data: expected one of the two; leave one out."
+            f"validation_split={split!r} and validation_data: expected one of the two; leave one out."
         )
     try:
         n = count(tuple(x) if isinstance(x, (tuple, list)) and np.ndim(x[0]) > 1 else x)

@@ -1,4 +1,4 @@
-"""Whether an encoder and a decoder fit each other and the model, checked before anything is built from them."""
+"""Checks that an encoder and a decoder fit each other and the model, before a model is built from them."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import keras
 
 from companion.errors import BadInput
 
-OUTPUTS = ("z_mean", "z_log_var", "z")  # what a variational encoder gives, in this order
+OUTPUTS = ("z_mean", "z_log_var", "z")  # the outputs of a variational encoder, in this order
 
 
 def takes(network: keras.Model) -> tuple[int, ...]:
-    """The shape of what a network takes, without the batch axis: of images or codes, which come before a condition."""
+    """The shape of a network's first input without the batch axis: images or codes, which come before a condition."""
     shape = network.input_shape
     return tuple((shape[0] if isinstance(shape, list) else shape)[1:])
 
 
 def output_of(network: Any) -> Any:
-    """What a network puts out, as symbols in the structure that it has; None where that is not known."""
+    """The symbolic outputs of a network, in their structure; None where they are not known."""
     outputs = getattr(network, "outputs", None)
     if not outputs:
         return None
@@ -49,8 +49,8 @@ def check_is_built(name: str, network: Any) -> None:
     known = isinstance(network, keras.Model) and network.built and hasattr(network, "output_shape")
     if network is not None and not known:
         raise BadInput(
-            f"{name} is {type(network).__name__}: expected a built keras.Model with known shapes; make it with "
-            f"companion.networks or keras.Model(inputs, outputs), or give a Sequential model a keras.Input first."
+            f"{name} is a {type(network).__name__}: expected a built keras.Model with known shapes; make it with "
+            f"companion.networks or keras.Model(inputs, outputs), or add a keras.Input to a Sequential model first."
         )
 
 
@@ -72,7 +72,7 @@ def check_latent_outputs(encoder: keras.Model, model_name: str, wanted: int) -> 
 
 
 def check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int, ...]) -> None:
-    """A decoder must take the encoder's codes and give images of its shape."""
+    """Check that a decoder takes the encoder's codes and gives images of its shape."""
     output = output_of(decoder)
     if isinstance(output, (dict, list, tuple)):
         names = f" by the names {', '.join(map(str, output))}" if isinstance(output, dict) else ""
@@ -84,5 +84,5 @@ def check_decoder(decoder: keras.Model, latent_dim: int, image_shape: tuple[int,
     if size != latent_dim or gives != image_shape:
         raise BadInput(
             f"decoder maps {size} numbers to {gives} and the encoder {image_shape} to {latent_dim}: expected the same "
-            f"sizes; pass build_decoder({latent_dim}, {image_shape}) or the like."
+            f"sizes; pass for example build_decoder({latent_dim}, {image_shape})."
         )

@@ -34,7 +34,7 @@ def build_pair(
 
 
 def seeds_of_networks(seed: int | None) -> tuple[int | None, int | None]:
-    """One seed for each network: two layers of one shape under the same seed would get equal weights."""
+    """One seed per network: with the same seed, two layers of the same shape would get equal weights."""
     if seed is None:
         return None, None
     first = 2 * check_whole_number("seed", seed, at_least=0)

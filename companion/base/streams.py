@@ -1,6 +1,6 @@
 """Checks of data that comes batch by batch: every batch of a stream gets the checks, and the messages, of an array.
 
-The checks run in the stream, before the model sees a batch, so that a training step costs what it costs without them.
+The checks run in the stream, before the model gets a batch, so that they are not part of a training step.
 """
 
 import copy
@@ -20,7 +20,7 @@ from companion.errors import BadInput
 
 
 def is_stream(x: Any) -> bool:
-    """Whether Keras walks through ``x`` batch by batch: a PyDataset, a generator, a tf.data or a torch data set."""
+    """Whether ``x`` gives batches: a PyDataset, a generator, a tf.data.Dataset or a torch DataLoader."""
     return isinstance(x, keras.utils.PyDataset) or any(
         hasattr(x, name) for name in ("__next__", "element_spec", "collate_fn")
     )
@@ -36,8 +36,8 @@ def never_ends(stream: Any) -> bool:
 def checked_stream(model: Any, stream: Any, what: str = "images", *, peek: bool = False) -> Any:
     """The batches of ``stream``, checked as ``model.checked`` does, as ``(x,)`` or, with weights, ``(x, x, weights)``.
 
-    Raises :class:`~companion.errors.BadInput` at once for what can be known before the first batch; with ``peek``, or
-    for a generator, for the first batch, too. Later ones raise it when their turn comes.
+    Raises :class:`~companion.errors.BadInput` at once for what is known before the first batch; with ``peek``, or for a
+    generator, for the first batch, too. Later batches raise it when they come.
     """
     batch = Batch(model, what, _name_of(stream))
     if isinstance(stream, keras.utils.PyDataset):

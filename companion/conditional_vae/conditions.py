@@ -1,4 +1,4 @@
-"""What a condition may be: whole numbers for classes, or arrays of real numbers of one shape. Chapter 07."""
+"""The check of conditions: whole numbers for classes, or arrays of real numbers of one shape. Chapter 07."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from companion.errors import BadInput, as_array, check_images, is_real_dtype
 
 Shape = Sequence[int]
 
-MANY = 1000  # classes; with more, labels are rather years or other quantities
-LARGE, SMALL = 10.0, 0.01  # a condition beyond these is not about 1
-ROWS = 10_000  # to tell the scale by
+MANY = 1000  # classes; numbers beyond that are more likely years or other quantities
+LARGE, SMALL = 10.0, 0.01  # limits on the scale of a condition
+ROWS = 10_000  # enough to estimate the scale from
 
 
 def check_conditions(conditions: Any, num_classes: int | None, condition_shape: Shape) -> np.ndarray:
@@ -26,7 +26,7 @@ def check_conditions(conditions: Any, num_classes: int | None, condition_shape: 
     if num_classes:
         wanted = f"(n,) whole numbers from 0 to {num_classes - 1}, or {wanted}"
     if conditions is None:
-        raise BadInput(f"no labels or conditions came: expected {wanted}; pass one for each image.")
+        raise BadInput(f"labels or conditions are missing: expected {wanted}; pass one per image.")
     array = as_array(conditions, "labels or conditions")
     if num_classes and array.ndim == 1:
         return np.eye(num_classes, dtype="float32")[_check_labels(array, num_classes)]
@@ -39,10 +39,10 @@ def check_conditions(conditions: Any, num_classes: int | None, condition_shape: 
 
 
 def warn_of_scale(conditions: np.ndarray) -> bool:
-    """Warn, and say so, where a number of the conditions ``(n, ...)`` is far from the scale of the networks, about 1.
+    """Warn, and return True, if a column of the conditions ``(n, ...)`` is far from the scale of the networks, about 1.
 
-    The first layers see images in [0, 1] and initial weights that fit these; beside them years such as 1999 drown
-    everything, and a thousandth goes unseen.
+    The initial weights suit inputs of about 1, such as images in [0, 1]. Next to these, years such as 1999 dominate the
+    first layers, and numbers of 0.001 have no effect.
     """
     n = len(conditions)
     some = conditions if n <= ROWS else conditions[np.random.default_rng(0).choice(n, ROWS, replace=False)]
@@ -57,8 +57,8 @@ def warn_of_scale(conditions: np.ndarray) -> bool:
         worst = int(np.argmax(large | shifted | small))
         warnings.warn(
             f"conditions hold values from {rows[:, worst].min():g} to {rows[:, worst].max():g}"
-            f"{f' in number {worst}' if rows.shape[1] > 1 else ''}: the networks expect numbers about 1, and learn "
-            f"badly from others; standardise them: pass (conditions - mean) / std in every call, with mean = "
+            f"{f' in number {worst}' if rows.shape[1] > 1 else ''}: expected numbers about 1, on which the networks "
+            f"train best; standardise them: pass (conditions - mean) / std in every call, with mean = "
             f"conditions.mean(axis=0) and std = conditions.std(axis=0) of the training set, or 1 where std is 0.",
             stacklevel=2,
         )
@@ -77,12 +77,12 @@ def _right_shape(array: np.ndarray, num_classes: int | None, condition_shape: Sh
 
 
 def as_pair(x: Any) -> tuple[Any, Any]:
-    """Images and conditions of an input; raises :class:`~companion.errors.BadInput` where it has not two parts."""
+    """Images and conditions of an input; raises :class:`~companion.errors.BadInput` if it is not a pair."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         came = f"a {type(x).__name__}" + (f" of {len(x)}" if isinstance(x, (tuple, list)) else "")
         raise BadInput(
-            f"{came} came: expected images with their labels or conditions; pass [images, labels], or a stream of "
-            f"items ((images, labels),)."
+            f"got {came}: expected images with their labels or conditions; pass [images, labels], or a stream of items "
+            f"((images, labels),)."
         )
     return x[0], x[1]
 
@@ -90,13 +90,15 @@ def as_pair(x: Any) -> tuple[Any, Any]:
 def check_equally_many(what: str, n: int, others: str, array: np.ndarray) -> None:
     """Raise :class:`~companion.errors.BadInput` unless ``array`` has ``n`` rows, one for each of ``what``."""
     if len(array) != n:
-        raise BadInput(f"{n} {what} and {len(array)} {others}: expected one each; pass equally many of both.")
+        raise BadInput(
+            f"{n} {what} and {len(array)} {others}: expected one each; pass the same number of both."
+        )
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
     expected = f"expected whole numbers from 0 to {num_classes - 1}"
     if not len(labels):
-        raise BadInput(f"labels have shape (0,): {expected}, at least one; pass one for each image.")
+        raise BadInput(f"labels have shape (0,): {expected}, at least one; pass one per image.")
     if labels.dtype.kind not in "iu":
         raise BadInput(
             f"labels have dtype {labels.dtype}: {expected}; number the classes: pass {_as_whole(labels)}."
@@ -108,7 +110,7 @@ def _check_labels(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _as_whole(labels: np.ndarray) -> str:
-    """How to make whole numbers of labels; where they are whole already, without numbering them anew."""
+    """How to turn labels into integers: by a cast if they are whole numbers already, else by numbering the classes."""
     whole = is_real_dtype(labels.dtype) and np.isfinite(labels).all() and (labels == np.floor(labels)).all()
     return "labels.astype('int64')" if whole else advice.to_class_numbers(labels, "labels")
 

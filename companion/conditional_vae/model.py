@@ -1,4 +1,4 @@
-"""The conditional VAE: images given a label, or given any other vector that is known. Chapter 07."""
+"""The conditional VAE: a model of images given a label or another known vector. Chapter 07."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,10 +34,8 @@ PRIORS = ("standard", "learned")
 def cvae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
     """``kl - log_likelihood``, a bound on -log p(x|y) of each image: shape ``(batch,)``, in nats.
 
-    ``log_likelihood`` is log p(x|y, z); ``kl`` is that of q(z|x, y) to p(z|y), which is N(0, I) unless it is learned.
-    The usual signature ``cvae_loss(x, x_decoded)`` had to change: it reached for ``z_mean`` and ``z_log_var`` outside
-    the function, which Keras 3 refuses, and it was written for p(z|y) while it computed the KL to N(0, I). Here
-    the model passes both terms. Raises :class:`~companion.errors.BadInput` where the shapes differ.
+    ``log_likelihood`` is log p(x|y, z); ``kl`` is KL(q(z|x, y) || p(z|y)), where p(z|y) is N(0, I) unless it is
+    learned. Raises :class:`~companion.errors.BadInput` where the shapes differ.
     Source: Sohn et al. (2015). Taught in chapter 07.
     """
     return vae_loss(log_likelihood, kl)
@@ -45,13 +43,13 @@ def cvae_loss(log_likelihood: Tensor, kl: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="companion")
 class ConditionalVAE(VAE):
-    """A VAE of images given a condition y: the encoder q(z|x, y) and the decoder p(x|y, z) both see it.
+    """A VAE of images given a condition y, which both the encoder q(z|x, y) and the decoder p(x|y, z) take.
 
-    ``num_classes`` (10 where nothing is said) makes the condition a whole number, one-hot inside; ``condition_shape``
-    makes it any array of real numbers of that shape: attributes, or part of an image. Where labels ``(n,)`` are
-    expected, vectors ``(n, num_classes)`` are taken too. With ``prior="standard"``, z is drawn from N(0, I) whatever y
-    is; with ``"learned"`` from a normal p(z|y) whose mean and variance a third network makes from y, and the KL, the
-    log weights and every sample refer to that. Other arguments are those of :class:`~companion.vae.VAE`.
+    With ``num_classes`` (default 10) the condition is a whole number, one-hot inside; with ``condition_shape`` it is an
+    array of real numbers of that shape: attributes, or part of an image. In place of labels ``(n,)``, vectors ``(n,
+    num_classes)`` are accepted, too. With ``prior="standard"``, z is drawn from N(0, I) whatever y is; with
+    ``"learned"`` from a normal p(z|y) whose mean and variance a third network computes from y, and which the KL, the
+    log weights and all samples then use. Other arguments are those of :class:`~companion.vae.VAE`.
 
     After ``compile("adam")``, ``fit([images, labels])``: the pair is the input, and there is no target. Methods that
     take images take the pair, as a list or a tuple; ``validation_data=[images, labels]`` is read as that pair.
@@ -69,7 +67,7 @@ class ConditionalVAE(VAE):
         prior: str = "standard",
         **kwargs: Any,
     ):
-        # Before the parent builds the networks, which need it.
+        # Before the base class builds the networks, which need the condition.
         self.num_classes, condition = check_condition(num_classes, condition_shape)
         self.condition_shape = tuple(condition.shape)
         self.scale_was_named = False  # once is enough for a model
@@ -77,9 +75,8 @@ class ConditionalVAE(VAE):
         super().__init__(*networks, **kwargs)
         self.prior_network = None
         if self.prior == "learned":
-            seed = (
-                None if self.seed is None else 2 * self.seed + 2
-            )  # the two networks have the two seeds below
+            # The encoder and the decoder have the seeds 2 * seed and 2 * seed + 1.
+            seed = None if self.seed is None else 2 * self.seed + 2
             self.prior_network = build_cvae_prior(self.latent_dim, **self._condition(), seed=seed)
 
     def call(self, x: Any, training: bool | None = None) -> dict[str, Tensor]:
@@ -95,23 +92,29 @@ class ConditionalVAE(VAE):
         return as_pair(x)[0]
 
     def condition_of(self, x: Any) -> Tensor:
-        """The condition vectors of the pair ``x``, ``(batch, *condition_shape)``: labels become one-hot here."""
+        """The condition vectors of the pair ``x``, ``(batch, *condition_shape)``; labels become one-hot."""
         condition = as_pair(x)[1]
         if self.num_classes and len(condition.shape) == 1:
-            return ops.one_hot(ops.cast(condition, "int32"), self.num_classes, dtype="float32")
+            labels = ops.cast(condition, "int32")  # (batch,)
+            return ops.one_hot(labels, self.num_classes, dtype="float32")  # (batch, num_classes)
         return ops.cast(condition, "float32")
 
     def logits_of(self, z: Tensor, x: Any, training: bool | None = None) -> Tensor:
-        """What the decoder puts out for codes ``z`` and the conditions in ``x``, the same for every draw."""
-        condition = self.condition_of(x)
+        """The logits of the decoder for codes ``z`` and the conditions in ``x``, which are the same for every draw.
+
+        Shapes as in :meth:`companion.vae.VAE.logits_of`.
+        """
+        condition = self.condition_of(x)  # (batch, *condition_shape)
         if len(z.shape) == 2:
             return self.decoder([z, condition], training=training)
         for_each_draw = ops.broadcast_to(condition[None], (ops.shape(z)[0], *ops.shape(condition)))
         flat = [
-            ops.reshape(z, (-1, self.latent_dim)),
-            ops.reshape(for_each_draw, (-1, *self.condition_shape)),
+            ops.reshape(z, (-1, self.latent_dim)),  # (num_samples * batch, latent_dim)
+            ops.reshape(
+                for_each_draw, (-1, *self.condition_shape)
+            ),  # (num_samples * batch, *condition_shape)
         ]
-        logits = self.decoder(flat, training=training)
+        logits = self.decoder(flat, training=training)  # (num_samples * batch, *image_shape)
         return ops.reshape(logits, (*ops.shape(z)[:-1], *self.image_shape))
 
     def prior_of(self, x: Any) -> DiagonalNormal:
@@ -121,20 +124,20 @@ class ConditionalVAE(VAE):
         return DiagonalNormal(*self.prior_network(self.condition_of(x)))
 
     def generate(self, labels: Any, seed: Any = None) -> np.ndarray:
-        """An image for each of ``labels``, ``(n, *image_shape)`` in [0, 1]: the mean of p(x|y, z), z drawn from p(z|y).
+        """One image per label, ``(n, *image_shape)`` in [0, 1]: the mean of p(x|y, z) with z drawn from p(z|y).
 
         ``labels``: whole numbers ``(n,)``, or condition vectors. ``seed``: an int, a ``SeedGenerator``, or None for the
-        model's own; under one int, other labels meet the same noise. Raises :class:`~companion.errors.BadInput` for
+        model's own; with the same int, other labels get the same noise. Raises :class:`~companion.errors.BadInput` for
         labels that do not fit. Taught in chapter 07.
         """
         condition = self.checked_condition(labels)
         return self.decode(self.draw_from_prior(len(condition), seed, (None, condition)), condition)
 
     def sample(self, n: int, seed: Any = None, *, labels: Any = None) -> np.ndarray:
-        """``n`` generated images ``(n, *image_shape)`` in [0, 1]; the classes are drawn too, all equally likely.
+        """``n`` generated images ``(n, *image_shape)`` in [0, 1]; the classes are drawn, too, all equally likely.
 
-        ``labels`` fixes the conditions instead, as :meth:`generate` does; conditions that are no classes need it.
-        Raises :class:`~companion.errors.BadInput` where it is missing then, or its length is not ``n``.
+        ``labels`` sets the conditions instead, as in :meth:`generate`; it is required for conditions that are not
+        classes. Raises :class:`~companion.errors.BadInput` where it is missing then, or its length is not ``n``.
         """
         n = check_whole_number("n", n)
         if labels is not None:
@@ -142,16 +145,16 @@ class ConditionalVAE(VAE):
             return self.generate(labels, seed)
         if self.num_classes is None:
             raise BadInput(
-                f"sample({n}) came without conditions: expected {n} of shape {self.condition_shape}, which cannot be "
-                f"drawn as classes can; call generate(conditions)."
+                f"sample({n}) without conditions: expected {n} of them, of shape {self.condition_shape}, since only "
+                f"classes can be drawn at random; call generate(conditions)."
             )
-        # One stream for both draws: under the same int twice, classes and codes would be tied to each other.
+        # One stream for both draws: with the same int twice, classes and codes would depend on each other.
         generator = self.generator_of(seed)
         classes = random.randint((n,), 0, self.num_classes, seed=generator)
         return self.generate(ops.convert_to_numpy(classes), generator)
 
     def decode(self, z: Any, labels: Any = None) -> np.ndarray:
-        """Images in [0, 1], the mean of p(x|y, z), ``(n, *image_shape)``, for codes ``(n, latent_dim)`` and n labels.
+        """Images in [0, 1], the mean of p(x|y, z): ``(n, *image_shape)`` for codes ``(n, latent_dim)`` and n labels.
 
         Raises :class:`~companion.errors.BadInput` where labels are missing, do not fit, or differ in number.
         """
@@ -177,7 +180,7 @@ class ConditionalVAE(VAE):
         return super()._unpacked(validation)
 
     def checked(self, x: Any, what: str = "images") -> tuple[np.ndarray, np.ndarray]:
-        """The pair ``x`` as this model takes it: images, and condition vectors, one-hot where labels came; float32."""
+        """The pair ``x`` as this model takes it, float32: images and condition vectors, with labels made one-hot."""
         images, labels = as_pair(x)
         images, condition = super().checked(images, what), self.checked_condition(labels)
         check_equally_many(what, len(images), "labels", condition)
@@ -215,7 +218,7 @@ class ConditionalVAE(VAE):
         }
 
     def _condition(self) -> dict[str, Any]:
-        """The condition by the arguments of the constructor and of the networks."""
+        """The condition as arguments of the constructor and of the networks."""
         shape = None if self.num_classes else self.condition_shape
         return {"num_classes": self.num_classes, "condition_shape": shape}
 
@@ -234,8 +237,8 @@ class ConditionalVAE(VAE):
     def _training_input(self, x: Any, y: Any, weights: Any = None, what: str = "images") -> tuple[Any, Any]:
         if y is not None:
             raise BadInput(
-                f"y came to fit or evaluate, of type {type(y).__name__}: {type(self).__name__} has no targets, its "
-                f"labels belong to the input; call fit([images, labels])."
+                f"got a y of type {type(y).__name__}: {type(self).__name__} has no targets, and its labels are part of "
+                f"the input; call fit([images, labels])."
             )
         if isinstance(x, Batches):
             self.checked_condition(x.labels)

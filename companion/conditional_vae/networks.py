@@ -39,9 +39,9 @@ def build_cvae_encoder(
 ) -> keras.Model:
     """q(z|x, y): maps ``[images, condition]`` to ``[z_mean, z_log_var, z]``, each ``(batch, latent_dim)``.
 
-    The condition is a one-hot label ``(batch, num_classes)`` (10 classes where nothing is said) or, with a
-    ``condition_shape``, anything of that shape; it is joined after the first hidden layer. ``network``: ``dense``, with
-    ``hidden`` layers, 536,836 parameters for 784 pixels and 10 classes; or ``conv``, whose layers are fixed.
+    The condition is a one-hot label ``(batch, num_classes)`` (default 10 classes) or, with ``condition_shape``, any
+    array of that shape; it is concatenated after the first hidden layer. ``network``: ``dense``, with ``hidden``
+    layers, 536,836 parameters for 784 pixels and 10 classes; or ``conv``, whose layers are fixed.
     Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 07.
     """
     _, condition = check_condition(num_classes, condition_shape)
@@ -63,7 +63,7 @@ def build_cvae_decoder(
 ) -> keras.Model:
     """p(x|y, z): maps ``[codes, condition]`` to logits ``(batch, *output_shape)``.
 
-    The arguments are those of :func:`build_cvae_encoder`, and 539,664 the parameters for 784 pixels and 10 classes;
+    The arguments are those of :func:`build_cvae_encoder`; it has 539,664 parameters for 784 pixels and 10 classes.
     ``activation="sigmoid"`` gives pixels instead of logits.
     Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 07.
     """
@@ -84,7 +84,7 @@ def build_cvae_prior(
 ) -> keras.Model:
     """p(z|y): maps a condition ``(batch, *condition_shape)`` to ``[mean, log_var]``, each ``(batch, latent_dim)``.
 
-    It begins as the standard normal for every condition, since the kernels of its two heads are zero at first.
+    The initial kernels of its two heads are zero, so that it starts as the standard normal for every condition.
     Raises :class:`~companion.errors.BadInput` for sizes that do not fit. Taught in chapter 07.
     """
     _, condition = check_condition(num_classes, condition_shape)
@@ -96,16 +96,16 @@ def build_cvae_prior(
 
 
 def check_condition(num_classes: int | None, condition_shape: Shape | None) -> tuple[int | None, Condition]:
-    """The number of classes, None where conditions are no labels, and the shape and usual length of a condition.
+    """The number of classes, None where conditions are not labels, and the shape and usual length of a condition.
 
-    10 classes where neither is given. Raises :class:`~companion.errors.BadInput` where both are, or one does not fit.
+    10 classes if neither is given. Raises :class:`~companion.errors.BadInput` if both are, or one does not fit.
     """
     if condition_shape is None:
         num_classes = check_whole_number("num_classes", NUM_CLASSES if num_classes is None else num_classes)
         return num_classes, Condition((num_classes,), 1.0)
     if num_classes is not None:
         raise BadInput(
-            f"num_classes={num_classes!r} and condition_shape={condition_shape!r}: expected one of them; pass "
+            f"num_classes={num_classes!r} and condition_shape={condition_shape!r}: expected one of the two; pass "
             f"num_classes for labels, condition_shape for anything else."
         )
     if not isinstance(condition_shape, (tuple, list)) or not condition_shape:

@@ -1,4 +1,4 @@
-"""Data for the book: digits (the default), MNIST, Fashion-MNIST, drawn shapes and one's own images; binarisation.
+"""Data for the book: digits (the default), MNIST, Fashion-MNIST, drawn shapes and your own images; binarisation.
 
 Nothing here imports Keras until :class:`Batches` is used or a set has to be downloaded.
 """

@@ -1,6 +1,6 @@
-"""Batches for ``model.fit`` that are a function of (seed, epoch), so that a resumed run goes on as if never stopped.
+"""Batches for ``model.fit`` that depend only on (seed, epoch), so that a resumed run equals an uninterrupted one.
 
-This module imports Keras; ``companion.data`` therefore imports it only when :class:`Batches` is first asked for.
+This module imports Keras, so ``companion.data`` imports it only when :class:`Batches` is first used.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from companion.errors import BadInput, check_choice, check_whole_number
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled, binarised batches for ``model.fit(batches)``; what an epoch holds follows from (seed, epoch).
+    """Shuffled, binarised batches for ``model.fit(batches)``; the batches of an epoch follow from (seed, epoch).
 
-    Each epoch shows every image once, in an order of its own; with ``how="dynamic"`` it is binarised afresh, exactly as
-    ``binarize(images, "dynamic", seed, epoch)`` does. A last batch that is smaller is kept. An item is the tuple
-    ``(x,)``, or ``((x, labels),)`` where labels are given: Keras reads the first element as the model's input.
+    Each epoch contains every image once, in a new order; with ``how="dynamic"`` the images are binarised again, exactly
+    as by ``binarize(images, "dynamic", seed, epoch)``. A smaller last batch is kept. An item is the tuple ``(x,)``, or
+    ``((x, labels),)`` with labels: Keras reads the first element as the model's input.
 
     ``images`` has shape ``(n, ...)`` with values in [0, 1]; ``labels`` has shape ``(n, ...)`` or is ``None``;
-    ``epoch`` is where counting starts.
+    ``epoch`` is the first epoch.
 
-    ``epoch`` is the epoch that the batches now belong to. It goes up by one whenever Keras has gone through all of
-    them, by ``fit`` or by ``evaluate``: evaluate on ``Batches`` of their own, since an evaluation on these would use up
-    an epoch. To resume after k epochs, pass ``epoch=k`` or set ``batches.epoch = k``, and ``fit(initial_epoch=k)``.
-    Do not use them with ``predict``, whose rows would come in shuffled order, nor with ``steps_per_epoch``.
+    The attribute ``epoch`` is the current epoch. It grows by one whenever Keras has gone through all batches, in
+    ``fit`` or ``evaluate``, so evaluate on separate ``Batches``. To resume after k epochs, pass ``epoch=k`` or set
+    ``batches.epoch = k``, and call ``fit(initial_epoch=k)``. Do not use them with ``predict``, whose rows would come in
+    shuffled order, nor with ``steps_per_epoch``.
 
     Raises :class:`~companion.errors.BadInput` for images outside [0, 1], labels of another length, an unknown ``how``,
-    and for numbers that are not whole or too small. Taught in chapter 04.
+    and numbers that are not whole or too small. Taught in chapter 04.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Batches(keras.utils.PyDataset):
         *,
         epoch: int = 0,
     ) -> None:
-        # One worker: Keras then asks for batches one after the other, which __getitem__ relies on.
+        # One worker: then Keras asks for batches one after another, which __getitem__ relies on.
         super().__init__(workers=1, use_multiprocessing=False)
         self.images = as_stack_of_images(images)
         self.batch_size = check_whole_number("batch_size", batch_size)
@@ -53,14 +53,14 @@ class Batches(keras.utils.PyDataset):
         self.labels = None if labels is None else np.asarray(labels)
         if self.labels is not None and (self.labels.ndim == 0 or len(self.labels) != len(self.images)):
             raise BadInput(
-                f"labels have shape {self.labels.shape}: expected one for each of {len(self.images)} images; "
-                "pass labels and images of the same length."
+                f"labels have shape {self.labels.shape}: expected one for each of {len(self.images)} images; pass "
+                "labels and images of the same length."
             )
         self.epoch = epoch
 
     @property
     def epoch(self) -> int:
-        """The epoch that the batches belong to; set it to start or resume elsewhere."""
+        """The current epoch; set it to start or resume at another one."""
         return self._epoch
 
     @epoch.setter
@@ -72,14 +72,14 @@ class Batches(keras.utils.PyDataset):
         self._order: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """Number of batches in an epoch, the smaller last one included."""
+        """Number of batches in an epoch, including a smaller last one."""
         return math.ceil(len(self.images) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple:
-        """Return batch ``index`` of the present epoch, or, while Keras runs through an epoch, the next one.
+        """Return batch ``index`` of the current epoch, or, while Keras goes through an epoch, the next one.
 
-        ``fit`` shuffles the indices by Python's global random state, which a resumed run does not share. So within a
-        running epoch the first index that is asked for gets batch 0, the second batch 1, and so on.
+        ``fit`` shuffles the indices with Python's global random state, which a resumed run does not share. So within a
+        running epoch the first index that is requested gets batch 0, the second batch 1, and so on.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
@@ -92,7 +92,7 @@ class Batches(keras.utils.PyDataset):
         return (images,) if self.labels is None else ((images, self.labels[rows]),)
 
     def _binarized(self) -> np.ndarray:
-        """This epoch's pixels in the original order; kept as bytes, a quarter of their size, where they are binary."""
+        """The pixels of this epoch in the original order; stored as bytes where they are binary."""
         if self.how == "none":
             return self.images
         if self._pixels is None:

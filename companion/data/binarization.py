@@ -1,4 +1,4 @@
-"""From grey pixels to black and white, as a named step: the three ways give different likelihoods."""
+"""From grey pixels to black and white: three ways, which give different likelihoods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from companion.errors import as_array, check_choice, check_images, check_whole_n
 
 BINARIZATIONS = ("none", "threshold", "static", "dynamic")
 
-# Images are drawn in blocks, so that the random numbers never take as much memory as the data.
+# Images are drawn in blocks, so that the random numbers take less memory than the data.
 _BLOCK = 4096
 
 
@@ -21,14 +21,14 @@ def binarize(images: Any, how: str, seed: int = 0, epoch: int = 0) -> np.ndarray
 
     - ``"none"``: the grey levels themselves, as float32;
     - ``"threshold"``: 1 where g >= 1/2; nothing is drawn;
-    - ``"static"``: 1 with probability g, drawn once: ``seed`` fixes the draw and ``epoch`` plays no part;
-    - ``"dynamic"``: 1 with probability g, drawn afresh for each ``epoch``, and again the same for the same
-      ``(seed, epoch)``.
+    - ``"static"``: 1 with probability g, drawn once: ``seed`` fixes the draw and ``epoch`` is not used;
+    - ``"dynamic"``: 1 with probability g, drawn again for each ``epoch``; the same ``(seed, epoch)`` gives the same
+      draw.
 
-    Figures under the three are not comparable: Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519) report 88.71
-    nats on static and 86.76 on dynamic binarisation of MNIST for the same model. So name the one you used. Images that
-    are already black and white come back unchanged. Training and test images should have seeds of their own, or pixels
-    at the same place of both share their random numbers.
+    Likelihoods under the three cannot be compared: Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519) report
+    88.71 nats with static and 86.76 with dynamic binarisation of MNIST for the same model. So name the one you used.
+    Black and white images come back unchanged. Use different seeds for training and test images, or pixels at the same
+    position of both share their random numbers.
 
     Raises :class:`~companion.errors.BadInput` for an unknown ``how``, for images that are not real numbers in [0, 1],
     and for a seed or epoch that is not a whole number of at least 0. Taught in chapter 04.
@@ -56,10 +56,10 @@ def as_stack_of_images(images: Any) -> np.ndarray:
     return check_images(array, array.shape[1:])
 
 
-# One key for each use of a seed, so that no two uses share a stream of random numbers.
+# One key per use of a seed, so that no two uses share a stream of random numbers.
 _STREAMS = {"static": 1, "dynamic": 2, "order": 3}
 
 
 def generator(seed: int, use: str, epoch: int = 0) -> np.random.Generator:
-    """Return the random generator for one use of ``seed`` in one epoch: the same arguments, the same numbers."""
+    """Return the random generator for one use of ``seed`` in one epoch; equal arguments give equal numbers."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAMS[use], epoch)))

@@ -1,4 +1,4 @@
-"""What every loader returns: images and labels, split into training and test."""
+"""The data set that every loader returns: images and labels, split into training and test."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Dataset:
     """Images in [0, 1] with their labels, split into training and test.
 
     ``x_train`` and ``x_test`` are float32 of shape ``(n, height, width, channels)``; ``y_train`` and ``y_test`` are
-    int64 of shape ``(n,)`` and index ``class_names``, or ``None`` where the data have no labels. The loaders hand out
-    read-only arrays, so that a cell which changes pixels in place cannot change the data of the next cell; take a
-    ``.copy()`` to edit. ``source`` says in a few words where the data came from.
+    int64 of shape ``(n,)`` and index ``class_names``, or ``None`` where the data have no labels. The loaders return
+    read-only arrays, so that one cell cannot change the data of the next in place; call ``.copy()`` to edit them.
+    ``source`` says in a few words where the data came from.
 
     Taught in chapter 01.
     """
@@ -42,7 +42,7 @@ class Dataset:
     def subset(self, n_train: int | None = None, n_test: int | None = None) -> Dataset:
         """Return the first ``n_train`` training and ``n_test`` test images, for a quick run; ``None`` keeps all.
 
-        Raises :class:`~companion.errors.BadInput` for a number that is not whole, below 1, or above what there is.
+        Raises :class:`~companion.errors.BadInput` for a number that is not whole, below 1, or larger than the set.
         """
         first_train = slice(_check_at_most("n_train", n_train, len(self.x_train), self.name))
         first_test = slice(_check_at_most("n_test", n_test, len(self.x_test), self.name))
@@ -73,7 +73,7 @@ def _check_at_most(name: str, count: int | None, available: int, dataset_name: s
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """Return a view of ``array`` that refuses to be written to."""
+    """Return a read-only view of ``array``."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Reading .npz files with care, and turning one's own arrays into a :class:`~companion.data.Dataset`."""
+"""Reading .npz files safely, and turning your own arrays into a :class:`~companion.data.Dataset`."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from companion.errors import BadInput, check_images, check_whole_number, is_real
 FOUR_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _ALLOWED = "images (and labels), or x_train and x_test (and y_train, y_test)"
 _SAVE = "np.savez_compressed('my.npz', images=images, labels=labels)"
-# Of one's own images, one in six is kept for the test: the proportion of the digits (297 of 1,797).
+# Of your own images, one in six is kept for the test: the proportion of the digits (297 of 1,797).
 _TEST_SHARE = 1 / 6
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of the .npz file ``path``; pickled objects are never loaded.
 
-    Every array is read to its end, so that the archive's own checksums are compared. Raises
-    :class:`~companion.errors.BadInput`, naming the file and the array, for anything that is not a whole, sound archive.
+    Every array is read to its end, so that the checksums of the archive are compared.
+    Raises :class:`~companion.errors.BadInput`, naming the file and the array, for a damaged or incomplete archive.
     """
     if path.is_dir():
         raise BadInput(
-            f"{path} is a folder: expected a .npz file; pass the path of the file, e.g. {path / 'my.npz'}."
+            f"{path} is a folder: expected a .npz file; pass the path of the file, for example {path / 'my.npz'}."
         )
     try:
         archive = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(
-            f"{path} cannot be read as .npz ({error}): it is truncated, or another kind of file; "
-            f"expected arrays saved with {_SAVE}; write or fetch the file again."
+            f"{path} cannot be read as .npz ({error}): it is truncated, or another kind of file; expected arrays saved "
+            f"with {_SAVE}; save or download the file again."
         ) from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise BadInput(
-            f"{path} holds one bare array (.npy): expected an .npz with {_ALLOWED}; save it with {_SAVE}."
+            f"{path} is a single array (.npy): expected an .npz file with {_ALLOWED}; save it with {_SAVE}."
         )
     with archive:
         return {key: _read_member(archive, key, path) for key in archive.files}
@@ -68,14 +68,16 @@ def _read_member(archive: Any, key: str, path: Path) -> np.ndarray:
                 f"{path}: array {key} holds pickled Python objects, which are never loaded, for they can run code; "
                 f"expected numbers; {mend} and save with {_SAVE}."
             ) from error
-        raise BadInput(f"{path}: array {key} is damaged ({error}); write or fetch the file again.") from error
+        raise BadInput(
+            f"{path}: array {key} is damaged ({error}); save or download the file again."
+        ) from error
     if not isinstance(array, np.ndarray):
         raise BadInput(f"{path}: member {key} is not an array; expected {_ALLOWED}; save them with {_SAVE}.")
     return array
 
 
 def load_own_file(path: Path, seed: int) -> Dataset:
-    """Return one's own .npz file as a data set named after the file, without its ending."""
+    """Return your own .npz file as a data set with the name of the file, without its ending."""
     return from_arrays(read_npz(path), name=path.stem, seed=seed, source=path.name, where=str(path))
 
 
@@ -87,16 +89,16 @@ def from_arrays(
     source: str = "memory",
     where: str | None = None,
 ) -> Dataset:
-    """Make a data set of one's own arrays, given under the names that a file would have.
+    """Make a data set from your own arrays, under the names that they would have in a file.
 
-    Either ``images`` and, where there are any, ``labels``: the images are shuffled by ``seed`` and one in six becomes
-    a test image. Or ``x_train``, ``x_test`` and, where there are labels, ``y_train``, ``y_test``: taken as they are.
+    Either ``images`` and optionally ``labels``: the images are shuffled by ``seed`` and one in six becomes a test
+    image. Or ``x_train``, ``x_test`` and optionally ``y_train``, ``y_test``, which keep their split.
     Images have shape ``(n, height, width)`` or ``(n, height, width, channels)`` and are uint8 from 0 to 255, floats in
     [0, 1], or booleans. Labels are whole numbers, at least 0, of shape ``(n,)``; the values that occur become the
     class names, and the labels their positions among them.
 
-    Raises :class:`~companion.errors.BadInput`, naming the array, for anything else. ``where`` is what the message
-    calls the place that the arrays came from; by default it is ``name``.
+    Raises :class:`~companion.errors.BadInput`, naming the array, for anything else. ``where`` is the name of the
+    arrays' origin in the message, by default ``name``.
 
     Taught in chapter 01.
     """
@@ -113,7 +115,7 @@ def from_arrays(
 
 
 def _has_one_stack(arrays: Mapping[str, Any], place: str) -> bool:
-    """Whether the arrays are ``images, labels``; raise unless they are in exactly one of the two layouts."""
+    """Whether the arrays are ``images, labels``; raise unless they have exactly one of the two layouts."""
     one_stack, given_split = "images" in arrays, {"x_train", "x_test"} <= set(arrays)
     if one_stack == given_split:
         found = ", ".join(sorted(arrays)) or "no array at all"
@@ -130,7 +132,7 @@ def _split(arrays: Mapping[str, Any], place: str, seed: int) -> tuple:
     )
     if len(images) < 2:
         raise BadInput(
-            f"{place}: array images holds 1 image: expected 2 or more, to train and to test on; add images."
+            f"{place}: array images holds 1 image: expected 2 or more, for training and testing; add images."
         )
     order = np.random.default_rng(seed).permutation(len(images))
     n_test = max(1, round(len(images) * _TEST_SHARE))
@@ -141,12 +143,12 @@ def _split(arrays: Mapping[str, Any], place: str, seed: int) -> tuple:
 
 
 def _given_split(arrays: Mapping[str, Any], place: str) -> tuple:
-    """Take ``x_train, y_train, x_test, y_test`` as they are; both label arrays may be absent, but not one."""
+    """Use ``x_train, y_train, x_test, y_test`` unchanged; both label arrays may be absent, but not one of them."""
     x_train, x_test = (_as_pixels(arrays[key], f"{place}: array {key}") for key in ("x_train", "x_test"))
     if x_train.shape[1:] != x_test.shape[1:]:
         raise BadInput(
-            f"{place}: x_train has images of {x_train.shape[1:]} and x_test of {x_test.shape[1:]}: expected one size; "
-            "resize one of them."
+            f"{place}: x_train has images of shape {x_train.shape[1:]} and x_test of {x_test.shape[1:]}: expected the "
+            "same shape; resize one of them."
         )
     if ("y_train" in arrays) != ("y_test" in arrays):
         present, absent = ("y_train", "y_test") if "y_train" in arrays else ("y_test", "y_train")
@@ -179,7 +181,7 @@ def _as_pixels(array: Any, what: str) -> np.ndarray:
     if images.dtype != np.uint8:
         return check_images(images, images.shape[1:], what)
     if images.max() <= 1:
-        # Binarised images saved as bytes are common; divided by 255 they would all be black without a word.
+        # Binarised images saved as bytes are common; divided by 255 they would all be nearly black.
         raise BadInput(
             f"{what} is uint8 but no value exceeds 1: expected 0 to 255; "
             f"if the pixels are binary, pass {name}.astype('float32')."

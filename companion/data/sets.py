@@ -1,4 +1,4 @@
-"""One door to all data: by a known name, by a file's path, or by the environment variable ``DATASET``."""
+"""Loading all data by one function: by a known name, by the path of a file, or by the variable ``DATASET``."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Source(NamedTuple):
 
 
 def load(name_or_path: str | os.PathLike[str] | None = None, *, seed: int = 0) -> Dataset:
-    """Return a data set by its name, one of ``NAMES``, or by the path of one's own .npz file.
+    """Return a data set by its name, one of ``NAMES``, or by the path of your own .npz file.
 
-    ``None`` takes the name or path from the environment variable ``DATASET``, and ``digits`` where that is not set. The
-    images are float32 of shape ``(n, height, width, channels)`` in [0, 1], the labels int64 of shape ``(n,)``. ``seed``
-    fixes how digits and one's own images are split into training and test, and which shapes are drawn; MNIST and
-    Fashion-MNIST have a split of their own. What one's own file must hold is said at :func:`from_arrays`.
+    With ``None`` the name or path comes from the environment variable ``DATASET``, or is ``digits`` if that is not set.
+    The images are float32 of shape ``(n, height, width, channels)`` in [0, 1], the labels int64 of shape ``(n,)``.
+    ``seed`` fixes how digits and your own images are split into training and test, and which shapes are drawn; MNIST
+    and Fashion-MNIST have a fixed split. :func:`from_arrays` says what your own file must contain.
 
     Raises :class:`~companion.errors.BadInput` for a name that is neither known nor an existing file, for a file that is
     truncated, changed or in another layout, and where a download is needed but there is no network. Taught in
@@ -76,7 +76,7 @@ def load(name_or_path: str | os.PathLike[str] | None = None, *, seed: int = 0) -
 
 
 def digits(*, seed: int = 0) -> Dataset:
-    """Return scikit-learn's 1,797 digits at 28x28x1, 1,500 to train on and 297 to test on, split by ``seed``.
+    """Return scikit-learn's 1,797 digits at 28x28x1, 1,500 for training and 297 for testing, split by ``seed``.
 
     Needs no network. Raises :class:`~companion.errors.BadInput` for a bad seed. Data: CC BY 4.0. Taught in chapter 01.
     """
@@ -84,10 +84,10 @@ def digits(*, seed: int = 0) -> Dataset:
 
 
 def mnist() -> Dataset:
-    """Return the full MNIST, 60,000 training and 10,000 test images of 28x28x1, checked pixel for pixel by digest.
+    """Return the full MNIST, 60,000 training and 10,000 test images of 28x28x1, checked by their digests.
 
     From ``mnist.npz`` in the folder ``COMPANION_DATA_DIR``, else through ``keras.datasets``. Raises
-    :class:`~companion.errors.BadInput` for a damaged copy and where neither can be had. Licence of the data: CC BY-SA
+    :class:`~companion.errors.BadInput` for a damaged copy and where neither is available. Licence of the data: CC BY-SA
     3.0, as Keras's documentation states it. Taught in chapter 01.
     """
     return load_standard(MNIST)
@@ -97,14 +97,14 @@ def fashion_mnist() -> Dataset:
     """Return the full Fashion-MNIST, 60,000 training and 10,000 test images of 28x28x1, checked by digest.
 
     From ``fashion_mnist.npz`` in the folder ``COMPANION_DATA_DIR``, else through ``keras.datasets``. Raises
-    :class:`~companion.errors.BadInput` for a damaged copy and where neither can be had. Licence of the data: MIT.
+    :class:`~companion.errors.BadInput` for a damaged copy and where neither is available. Licence of the data: MIT.
     Taught in chapter 01.
     """
     return load_standard(FASHION_MNIST)
 
 
 def sources() -> list[Source]:
-    """Return a row for each known set, saying where :func:`load` would take it from right now.
+    """Return a row for each known set that says where :func:`load` would take it from now.
 
     Nothing is loaded or downloaded, and no file is opened. Raises :class:`~companion.errors.BadInput` where
     ``COMPANION_DATA_DIR`` is not a folder.
@@ -119,7 +119,7 @@ def sources() -> list[Source]:
 
 
 def _standard_source(spec: StandardSet) -> Source:
-    """The row of a set that may lie in the data folder, in Keras's cache, or on the network."""
+    """The row of a set that may be in the data folder, in Keras's cache, or on the network."""
     path, cache = file_in_data_dir(spec), keras_cache(spec)
     if path is not None:
         origin, present = f"{path} ({DIR_VARIABLE})", True

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: found in a folder or fetched through Keras, and checked before they are used."""
+"""MNIST and Fashion-MNIST: read from a folder or downloaded through Keras, and checked before they are used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28
 
 @dataclass(frozen=True)
 class StandardSet:
-    """What is known of a published set: enough to tell it from any other, and from a damaged copy.
+    """What is known about a published set: enough to tell it from any other, and from a damaged copy.
 
     ``digests`` are SHA-256 sums of the arrays in the original distribution's IDX layout, header included: the sums of
     the four uncompressed files that the authors publish, so that anyone can compare them with ``sha256sum``.
@@ -38,7 +38,7 @@ class StandardSet:
     class_names: tuple[str, ...]
     class_counts: Mapping[str, tuple[int, ...]]
     digests: Mapping[str, str]
-    # Where Keras keeps its copy, below its own folder.
+    # The path of Keras's copy, below its own folder.
     keras_cache: str
 
 
@@ -98,7 +98,9 @@ def load_standard(spec: StandardSet) -> Dataset:
     path = file_in_data_dir(spec)
     if path is not None:
         arrays, source = read_npz(path), f"{path.name} in {DIR_VARIABLE}"
-        check_standard(spec, arrays, f"{path}", f"put the true {path.name} there, or load yours by its path")
+        check_standard(
+            spec, arrays, f"{path}", f"put the original {path.name} there, or load yours by its path"
+        )
     else:
         arrays, source = fetch_with_keras(spec), "keras.datasets"
         check_standard(spec, arrays, "keras.datasets", f"delete {keras_cache(spec)} and load again")
@@ -129,13 +131,13 @@ def file_in_data_dir(spec: StandardSet) -> Path | None:
 
 
 def keras_cache(spec: StandardSet) -> Path:
-    """Where Keras keeps what it has downloaded; the same rule as Keras's, so that Keras need not be imported."""
+    """Where Keras stores its downloads, by the same rule as Keras, so that Keras need not be imported."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     return Path(home).expanduser() / "datasets" / spec.keras_cache
 
 
 def is_in_keras_cache(spec: StandardSet) -> bool:
-    """Whether Keras would need no network: it keeps MNIST in one file and Fashion-MNIST in four."""
+    """Whether Keras would need no network: it stores MNIST in one file and Fashion-MNIST in four."""
     cache = keras_cache(spec)
     return cache.is_file() or len(list(cache.glob("*.gz"))) == len(FOUR_ARRAYS)
 
@@ -146,20 +148,20 @@ def fetch_with_keras(spec: StandardSet) -> dict[str, np.ndarray]:
     try:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, spec.name).load_data()
     except (EOFError, ValueError, KeyError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
-        # An interrupted download can lie in Keras's cache; Keras itself compares a checksum for MNIST only.
+        # An interrupted download can be in Keras's cache; Keras compares a checksum for MNIST only.
         raise BadInput(
-            f"Keras's copy of {spec.name} is damaged ({error}); expected the whole set; "
-            f"delete {keras_cache(spec)} and load again."
+            f"Keras's copy of {spec.name} is damaged ({error}): expected the whole set; delete {keras_cache(spec)} and "
+            f"load again."
         ) from error
     except Exception as error:
-        # Keras raises a bare Exception for a failed fetch, so nothing narrower can be caught here.
+        # Keras raises a plain Exception for a failed download, so nothing narrower can be caught here.
         failed_fetch = isinstance(error, OSError | http.client.HTTPException) or "URL fetch" in str(error)
         if not failed_fetch:
             raise
         raise BadInput(
-            f"{spec.name} could not be downloaded ({error}); without a network there are two ways out: put "
-            f"{spec.name}.npz (arrays {', '.join(FOUR_ARRAYS)}) into a folder and set {DIR_VARIABLE} to that folder, "
-            "or use DATASET=digits, which comes with scikit-learn."
+            f"{spec.name} could not be downloaded ({error}): without a network, put {spec.name}.npz (arrays "
+            f"{', '.join(FOUR_ARRAYS)}) into a folder and set {DIR_VARIABLE} to that folder, or use DATASET=digits, "
+            "which comes with scikit-learn."
         ) from error
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
@@ -167,7 +169,8 @@ def fetch_with_keras(spec: StandardSet) -> dict[str, np.ndarray]:
 def check_standard(spec: StandardSet, arrays: Mapping[str, np.ndarray], where: str, advice: str) -> None:
     """Raise :class:`~companion.errors.BadInput` unless ``arrays`` are exactly the published set.
 
-    Shape and type come first, then class counts, then the digest, so that the message names the plainest difference.
+    Shapes and types are checked first, then class counts, then digests, so that the message names the clearest
+    difference.
     """
     for key in FOUR_ARRAYS:
         if key not in arrays:
@@ -189,8 +192,8 @@ def check_standard(spec: StandardSet, arrays: Mapping[str, np.ndarray], where: s
         digest = idx_digest(arrays[key])
         if digest != expected_digest:
             raise BadInput(
-                f"{where}: array {key} has SHA-256 {digest[:12]}..., expected {expected_digest[:12]}...: "
-                f"it was changed and is not {spec.name}; {advice}."
+                f"{where}: array {key} has SHA-256 {digest[:12]}..., so it is not {spec.name}: expected "
+                f"{expected_digest[:12]}...; {advice}."
             )
 
 

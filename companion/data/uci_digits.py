@@ -15,11 +15,10 @@ LICENCE = "CC BY 4.0"
 
 
 def load_digits(seed: int = 0) -> Dataset:
-    """Return the 1,797 digits as 28x28x1 float32 in [0, 1], 1,500 to train on and 297 to test on.
+    """Return the 1,797 digits as 28x28x1 float32 in [0, 1], 1,500 for training and 297 for testing.
 
     The order is drawn from ``seed``, without stratification: class shares in the test set vary a little with the seed.
-    The result is kept, so that a second call costs nothing. Licence of the data: CC BY 4.0 (Alpaydin and Kaynak, UCI
-    Machine Learning Repository).
+    The result is cached. Licence of the data: CC BY 4.0 (Alpaydin and Kaynak, UCI Machine Learning Repository).
 
     Raises :class:`~companion.errors.BadInput` for a seed that is not a whole number of at least 0. Taught in
     chapter 01.
@@ -29,7 +28,7 @@ def load_digits(seed: int = 0) -> Dataset:
 
 @lru_cache(maxsize=4)
 def _load_digits(seed: int) -> Dataset:
-    # scikit-learn takes a second or two to import, and whoever reads their own file does without it.
+    # scikit-learn takes a second or two to import, and other data sets do not need it.
     from sklearn import datasets
 
     raw = datasets.load_digits()
@@ -56,8 +55,8 @@ def enlarge(images: np.ndarray) -> np.ndarray:
     from scipy.ndimage import zoom
 
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-    # Interpolation is linear in the pixels and the same for rows and columns: enlarging the ten unit vectors gives the
-    # 28x10 matrix that does it, and two products replace 1,797 calls.
+    # Interpolation is linear in the pixels and the same for rows and columns: enlarging the ten unit vectors gives a
+    # 28x10 matrix, and two matrix products replace 1,797 calls.
     stretch = np.stack([zoom(unit, 2.8, order=3) for unit in np.eye(10)], axis=1)
     enlarged = stretch @ padded @ stretch.T
     return np.clip(enlarged, 0.0, 1.0).astype("float32")[..., np.newaxis]

@@ -1,6 +1,6 @@
 """Recorded runs: a training with its settings, figures and checkpoints in one folder, resumable after any stop.
 
-Nothing here imports Keras until a run really trains or a model is loaded.
+Nothing here imports Keras before a run trains or a model is loaded.
 """
 
 from companion.experiments.runs import load, run, settings_of

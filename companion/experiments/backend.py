@@ -39,6 +39,6 @@ def check_same(backend: str, begun_on: str | None) -> None:
     """
     if begun_on not in (None, backend):
         raise BadInput(
-            f"backend={backend!r} contradicts the run, begun on {begun_on}: expected the same, since another one draws "
-            f"other noise; resume with backend={begun_on!r}, or begin a run in another folder."
+            f"backend={backend!r} contradicts the run, started on {begun_on}: expected the same, since another one "
+            f"draws other noise; resume with backend={begun_on!r}, or start a run in another folder."
         )

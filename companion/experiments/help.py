@@ -1,4 +1,4 @@
-"""What the command line says of each setting and option of a run."""
+"""The help texts of the command line, for each setting and option of a run."""
 
 from companion import data
 from companion.experiments.settings import LIKELIHOODS, NETWORKS
@@ -19,26 +19,26 @@ SETTING_HELP = {
 }
 OPTION_HELP: dict[str, str] = {
     "beta": "weight of the KL",
-    "warm_up_steps": "steps over which beta, or the weight of the upper layers' KL, climbs from 0; 0: none",
+    "warm_up_steps": "steps over which beta, or the weight of the upper layers' KL, rises from 0; 0: none",
     "latent_dims": "size of each layer of codes, the one next to the pixels first, such as 8,2",
     "inference": "bottom_up or top_down: which layer of codes is inferred first",
-    "free_bits": "nats of KL that cost nothing in each layer of codes above the first",
-    "gamma": "weight of the KL's distance from capacity, which takes beta's place; 0: none",
-    "capacity": "nats per image that the KL is drawn to, with gamma",
-    "capacity_steps": "steps over which capacity climbs from 0; 0: it is there at once",
+    "free_bits": "nats: the KL of each layer above the first enters the loss as max(this, its batch mean)",
+    "gamma": "weight of the distance of the KL from capacity, in place of beta; 0: none",
+    "capacity": "target of the KL with gamma, in nats per image",
+    "capacity_steps": "steps over which capacity rises from 0; 0: constant",
     "num_embeddings": "rows of the codebook",
     "embedding_dim": "length of a row of the codebook",
     "filters": "channels of the halving convolutions, such as 32,64; the decoder mirrors them",
     "commitment": "weight of the distance from the encoder's vectors to their codes",
-    "codebook": "ema or loss: rows are running means, or trained by a loss of their own",
-    "reset": "codes below this share of the mean count become vectors of the batch; 0: never",
+    "codebook": "ema or loss: rows are running means, or trained by the codebook loss",
+    "reset": "rows whose count is below this share of the mean count become vectors of the batch; 0: never",
     "data_init": "true: the first batch gives the first rows",
     "prior": "conditional_vae: standard or learned, p(z) or p(z|y); vq_vae: pixel_cnn or uniform maps of codes",
     "num_latents": "categorical latents in a code",
     "num_categories": "categories of each latent",
-    "temperature": "of the Gumbel-softmax; lower is nearer to exact draws",
-    "last_temperature": "what the temperature falls to, with cooling_steps",
-    "cooling_steps": "steps over which the temperature falls; 0: it stays",
+    "temperature": "temperature of the Gumbel-softmax; the lower, the closer to exact draws",
+    "last_temperature": "final temperature, with cooling_steps",
+    "cooling_steps": "steps over which the temperature falls; 0: constant",
     "hard": "true: train with exact draws and the gradient of relaxed ones",
     "num_samples": "draws of z per image in training, k of the bound",
     "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",

@@ -1,4 +1,4 @@
-"""Begin, resume and load recorded runs. Keras is imported only once everything else has been checked."""
+"""Start, resume and load recorded runs. Keras is imported only after everything else has been checked."""
 
 import os
 import sys
@@ -14,18 +14,18 @@ Folder = str | os.PathLike[str]
 
 
 def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = False) -> Record:
-    """Train and evaluate a model as ``settings`` say; return what is then in ``out/run.json``.
+    """Train and evaluate a model with ``settings``; return the content of ``out/run.json``.
 
     All figures are in nats per image. After every epoch ``out`` holds the model and a run.json that names it, so that
-    ``resume=True`` goes on after any stop, with the same batches and noise, and loses at most one epoch. Resuming with
-    more ``epochs`` trains a finished run further; resuming a finished run otherwise changes nothing. With dynamic
-    binarisation the test images are binarised once, statically. ``quiet`` leaves out the progress on stderr.
+    ``resume=True`` continues after any stop, with the same batches and noise, and loses at most one epoch. Resuming
+    with more ``epochs`` trains a finished run further; resuming a finished run otherwise changes nothing. With dynamic
+    binarisation the test images are binarised once, statically. With ``quiet`` no progress is printed.
 
     Raises :class:`~companion.errors.BadInput`, before any training, for a data set that cannot be read, more
     ``images`` than there are, an ``out`` that is a file, cannot be written, is in use, or is not empty; and on resuming
     where there is no run, where its files are damaged, or where ``settings`` or the backend contradict it. Also where
     the loss stops being finite.
-    Raises OSError where the disk is full; what was there before then still holds. Taught in chapter 11.
+    Raises OSError where the disk is full; the last complete epoch is kept. Taught in chapter 11.
     """
     folder = RunFolder(out)
     with folder.claimed(resume):
@@ -38,7 +38,7 @@ def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = 
                 )
             return record
         dataset, digest = _load_dataset(settings, record)
-        # Last, since it takes ten seconds.
+        # Last, since importing Keras takes ten seconds.
         from companion.experiments import training
 
         return training.train(settings, dataset, digest, folder, record, quiet)
@@ -59,10 +59,10 @@ def load(out: Folder) -> tuple[Any, Record]:
 
 
 def settings_of(out: Folder) -> Settings:
-    """The settings of the run in the folder ``out``, to resume it with, perhaps with more epochs.
+    """The settings of the run in the folder ``out``, for resuming it, for example with more epochs.
 
-    One's own images are recorded by the name of their file alone; replace ``dataset`` by its path where they lie
-    elsewhere. Raises :class:`~companion.errors.BadInput` where there is no run or its run.json is damaged.
+    Of your own images only the name of the file is recorded; replace ``dataset`` by its path if it lies elsewhere.
+    Raises :class:`~companion.errors.BadInput` where there is no run or its run.json is damaged.
     """
     folder = RunFolder(out)
     return _settings_in(folder.read_record(), folder)
@@ -73,25 +73,26 @@ def _settings_in(record: Record, folder: RunFolder) -> Settings:
         return Settings(**record["settings"])
     except (TypeError, BadInput) as error:
         raise BadInput(
-            f"{folder.path}: run.json has settings that do not fit ({error}); begin again in another folder."
+            f"{folder.path}: run.json has settings that do not fit ({error}): expected those of a run; start again in "
+            f"another folder."
         ) from error
 
 
 def _record_to_resume(folder: RunFolder, settings: Settings) -> Record:
-    """The record of the run in ``folder``, whose files are whole and whose settings ``settings`` repeat."""
+    """The record of the run in ``folder``, after checking its files and that ``settings`` agree with its own."""
     record = folder.read_record()
     against = list(contradictions(settings, _settings_in(record, folder)))
     if against:
         raise BadInput(
-            f"{', '.join(against)} contradicts the run in {folder.path}: expected its own settings; leave the setting "
-            f"out, or begin a run in another folder."
+            f"{', '.join(against)} contradicts the run in {folder.path}: expected its settings; leave the setting out, "
+            f"or start a run in another folder."
         )
     folder.checkpoint(record)
     return record
 
 
 def _load_dataset(settings: Settings, record: Record | None) -> tuple[Dataset, str | None]:
-    """The images, and the digest of the file they came from where they are one's own."""
+    """The images, and the digest of their file if they are your own."""
     file = settings.dataset_file
     if file is not None and not file.exists():
         advice = (
@@ -107,17 +108,17 @@ def _load_dataset(settings: Settings, record: Record | None) -> tuple[Dataset, s
     digest = None if file is None else describe_file(file)["sha256"]
     if record and digest != record.get("dataset_sha256"):
         raise BadInput(
-            f"dataset={settings.dataset!r} has SHA-256 {str(digest)[:12]}..., and the run was begun on "
-            f"{str(record.get('dataset_sha256'))[:12]}...: expected the same file; bring it back, or begin another run."
+            f"dataset={settings.dataset!r} has SHA-256 {str(digest)[:12]}..., and the run was started with "
+            f"{str(record.get('dataset_sha256'))[:12]}...: expected the same file; restore it, or start another run."
         )
     if MODELS[settings.model].labels and dataset.y_train is None:
         raise BadInput(
-            f"dataset={settings.dataset!r} has no labels and {settings.model} learns from them: expected an array "
-            f"`labels` in the file; add it, or choose another model."
+            f"dataset={settings.dataset!r} has no labels and {settings.model} needs them: expected an array `labels` "
+            f"in the file; add it, or choose another model."
         )
     if settings.images is not None and settings.images > len(dataset.x_test):
         raise BadInput(
-            f"images={settings.images}: {dataset.name} has {len(dataset.x_test)} test images; pass images="
-            f"{len(dataset.x_test)} or less, or leave it out for all."
+            f"images={settings.images}: expected at most {len(dataset.x_test)}, the test images of {dataset.name}; "
+            f"pass images={len(dataset.x_test)} or less, or leave it out for all."
         )
     return dataset, digest

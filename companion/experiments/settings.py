@@ -1,4 +1,4 @@
-"""What a run is asked to do, checked before anything slow begins."""
+"""The settings of a run, checked before anything slow starts."""
 
 import math
 import os
@@ -16,11 +16,11 @@ Option = int | float | str | bool | tuple[int, ...]
 
 @dataclass(frozen=True)
 class Family:
-    """Where a model lives, and what the command line must know of it before it is imported.
+    """The import path of a model, and what the command line must know about it before it is imported.
 
-    ``options`` are settings that only this family has, with their defaults: arguments of the class by these names.
-    ``networks`` are those it can be built with, the usual one first; ``labels`` tells whether it learns from them, and
-    ``latent_dim`` whether its code is one vector of that size.
+    ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
+    ``networks`` are those it can be built with, the default first; ``labels`` says whether it needs labels, and
+    ``latent_dim`` whether its code is a single vector of that size.
     """
 
     path: str
@@ -73,18 +73,18 @@ MODELS = {
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
 }
 NETWORKS = ("dense", "conv")
-# The keys of companion.likelihoods.FAMILIES, repeated because that room imports Keras; a test compares the two.
+# The keys of companion.likelihoods.FAMILIES, repeated because that module imports Keras; a test compares the two.
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "normal", "discretized_logistic")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides a run; equal settings give equal batches, first weights and noise.
+    """Everything that determines a run; equal settings give equal batches, initial weights and noise.
 
     ``model`` is one of ``MODELS``; ``dataset`` a name of ``companion.data`` or the path of an .npz file. ``binarize``
-    is applied to the training images as it says, anew every epoch if dynamic. ``images``: how many test images get
-    the bound with ``k`` samples (None: all). ``seed`` fixes weights, noise, order and binarisation, but not which
-    images are test images: these are the same for every seed, so that runs can be compared.
+    is applied to the training images, in every epoch again if dynamic. ``images``: how many test images get the bound
+    with ``k`` samples (None: all). ``seed`` fixes weights, noise, order and binarisation, but not which images are test
+    images: these are the same for every seed, so that runs can be compared.
 
     Raises :class:`~companion.errors.BadInput` for the first value that is not allowed, naming those that are.
     Taught in chapter 11.
@@ -108,7 +108,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
-        # Numpy's numbers and pathlib's paths become plain ones, which JSON can hold.
+        # NumPy's numbers and pathlib's paths become plain ones, for JSON.
         plain: dict[str, Any] = {
             name: check_whole_number(name, getattr(self, name), at_least=at_least)
             for name, at_least in _AT_LEAST.items()
@@ -125,11 +125,11 @@ class Settings:
 
     @property
     def dataset_file(self) -> Path | None:
-        """The path of one's own images; None for a set that is known by name."""
+        """The path of your own images; None for a set that is known by name."""
         return None if self.dataset in NAMES else Path(self.dataset).expanduser()
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as run.json holds them: a file by its name alone, since a folder means nothing elsewhere."""
+        """The settings for run.json: of a file only its name, since its folder may differ on another machine."""
         file = self.dataset_file
         return {**asdict(self), "dataset": self.dataset if file is None else file.name}
 
@@ -150,7 +150,7 @@ OPTION_NAMES = {
 
 
 def contradictions(asked: Settings, run: Settings) -> Iterator[str]:
-    """What ``asked`` says against the settings of the ``run`` to be resumed. More epochs are welcome."""
+    """The settings in ``asked`` that differ from those of the ``run`` to be resumed. More epochs are allowed."""
     there = run.recorded()
     for name, value in asked.recorded().items():
         if name == "epochs":
@@ -165,8 +165,8 @@ def _check_latent_dim(model: str, latent_dim: Any) -> int | None:
         return 2 if latent_dim is None else check_whole_number("latent_dim", latent_dim, at_least=1)
     if latent_dim is not None:
         raise BadInput(
-            f"latent_dim={latent_dim!r} with model {model!r}, whose code is not one vector: expected its own options, "
-            f"{', '.join(MODELS[model].options)}; leave latent_dim out."
+            f"latent_dim={latent_dim!r} with model {model!r}, whose code is not a single vector: expected its own "
+            f"options, {', '.join(MODELS[model].options)}; leave latent_dim out."
         )
     return None
 
@@ -177,25 +177,25 @@ def _check_network(model: str, network: Any) -> str:
 
 
 def _check_hidden(network: str, hidden: Any) -> tuple[int, ...] | None:
-    """Widths of the hidden layers of a dense encoder, from the pixels inwards; the decoder mirrors them."""
+    """Widths of the hidden layers of a dense encoder, next to the pixels first; the decoder mirrors them."""
     if hidden is None:
         return None
     if network != "dense" or not isinstance(hidden, (tuple, list)) or not hidden:
         raise BadInput(
-            f"hidden={hidden!r} with network {network!r}: expected one whole number a layer of a dense network; pass "
+            f"hidden={hidden!r} with network {network!r}: expected one whole number per layer of a dense network; pass "
             f"for example hidden=(512, 256), or leave it out."
         )
     return tuple(check_whole_number("hidden", width) for width in hidden)
 
 
 def _check_options(model: str, options: Any) -> dict[str, Option]:
-    """The options of a family, those left out at their defaults. Their values are for the model itself to check."""
+    """The options of a family, with defaults for those left out. The model itself checks their values."""
     known = MODELS[model].options
     foreign = [name for name in options if name not in known]
     if foreign:
         listed = f"expected {', '.join(known)}" if known else "it has no options of its own"
         raise BadInput(f"{foreign[0]}={options[foreign[0]]!r} with model {model!r}: {listed}; leave it out.")
-    # JSON knows no tuples, and a run that is resumed comes from JSON.
+    # JSON has no tuples, and the settings of a resumed run come from JSON.
     return {**known, **{n: tuple(v) if isinstance(v, list) else v for n, v in options.items()}}
 
 

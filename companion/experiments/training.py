@@ -1,4 +1,4 @@
-"""The part of a run that needs Keras: build or load the model, train it an epoch at a time, evaluate it."""
+"""The part of a run that needs Keras: build or load the model, train it epoch by epoch, evaluate it."""
 
 import importlib
 import math
@@ -25,13 +25,13 @@ def train(
     record: Record | None,
     quiet: bool,
 ) -> Record:
-    """Train from where ``record`` stands (None: from the start) to ``settings.epochs``, evaluate, and write it all."""
+    """Train from the last epoch in ``record`` (None: from the start) to ``settings.epochs``, evaluate, and record."""
     if record is not None:
         check_same(keras.backend.backend(), record.get("backend"))
     if not quiet:
         say(f"{settings.model} on {dataset!r}")
         say(f"{keras.backend.backend()} on {machine.device()}")
-    # The networks and batches have seeds of their own; this is for whatever a family may draw without one.
+    # The networks and batches have their own seeds; this one is for draws of a family without a seed.
     keras.utils.set_random_seed(settings.seed)
     if record is None:
         num_classes = dataset.num_classes if MODELS[settings.model].labels else None
@@ -49,7 +49,7 @@ def train(
         }
     if record["epochs_done"] < settings.epochs:
         _fit(model, settings, dataset, folder, record, quiet)
-    # Copied before the evaluation, which moves the noise on: a run that is trained further goes on as if never stopped.
+    # Copied before the evaluation, which changes the state of the noise, so that a run can be trained further.
     trained = folder.copy_of(folder.checkpoint(record))
     if not quiet:
         say(f"evaluating, with k={settings.k}")
@@ -78,16 +78,16 @@ def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | N
 
 
 def load_model(checkpoint: Path, model_name: str) -> keras.Model:
-    """The model in a checkpoint, compiled, with optimizer and noise where they stood."""
+    """The model in a checkpoint, compiled, with the state of its optimizer and noise."""
     _class_of(model_name)  # importing its module registers it with Keras
     return keras.models.load_model(checkpoint)
 
 
 def evaluate(model: keras.Model, settings: Settings, dataset: Dataset) -> dict[str, Any]:
-    """Scores on the test images, in nats per image, with the binarisation they were taken under.
+    """Scores on the test images, in nats per image, and the binarisation that was used.
 
-    Dynamic binarisation is for training: here one static draw takes its place, or the figure would change with every
-    look. Its seed is not the training images' own, whose pixels would otherwise share their random numbers.
+    Dynamic binarisation is for training: for the test images one static draw is used instead, so that the score does
+    not change from call to call. Its seed differs from that of the training images, or both would share random numbers.
     """
     how = "static" if settings.binarize == "dynamic" else settings.binarize
     seed = settings.seed + 1
@@ -130,7 +130,7 @@ def _first_record(settings: Settings, dataset: Dataset, digest: str | None, mode
 
 
 def _circumstances() -> dict[str, Any]:
-    """On what a run is computed; where it was resumed elsewhere, the last place counts."""
+    """What a run is computed with; of a run that was resumed elsewhere, the last values."""
     backend = keras.backend.backend()
     return {
         "versions": machine.versions(backend),
@@ -148,7 +148,7 @@ def _fit(
     batches = data.Batches(
         dataset.x_train, settings.batch_size, settings.binarize, settings.seed, labels, epoch=done
     )
-    # The keeper comes first: an epoch is announced once it is safe.
+    # The keeper comes first, so that an epoch is saved before it is announced.
     callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]
     model.fit(
         batches, initial_epoch=done, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=callbacks
@@ -156,7 +156,7 @@ def _fit(
 
 
 class Keeper(keras.callbacks.Callback):
-    """After each epoch: the whole model and the record that names it, to the disk."""
+    """Writes the whole model and its record to disk after each epoch."""
 
     def __init__(self, folder: RunFolder, record: Record) -> None:
         super().__init__()
@@ -180,12 +180,12 @@ class Keeper(keras.callbacks.Callback):
 def _check_finite(what: str, value: float | None) -> None:
     if value is not None and not math.isfinite(value):
         raise BadInput(
-            f"{what} is {value}: expected a finite number of nats; begin a run in another folder with a smaller "
+            f"{what} is {value}: expected a finite number of nats; start a run in another folder with a smaller "
             f"learning_rate."
         )
 
 
 def _note_memory(record: Record) -> None:
-    """The most that any part of the run has taken; a run that was resumed has had several processes."""
+    """The largest memory of any part of the run; a resumed run has had several processes."""
     peaks = [peak for peak in (record["peak_memory_mb"], machine.peak_memory_mb()) if peak is not None]
     record["peak_memory_mb"] = max(peaks, default=None)

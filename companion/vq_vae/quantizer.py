@@ -1,4 +1,4 @@
-"""The layer that replaces each vector by the nearest row of a codebook, and the two losses around it. Chapter 09."""
+"""The layer that replaces each vector by the nearest row of a codebook, and its two losses. Chapter 09."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ from companion.tensors import Tensor
 from companion.unsaved import Unsaved
 
 CODEBOOKS = ("ema", "loss")
-SMOOTHING = 1e-5  # what every code is given of the total count, so that no sum is divided by zero
+SMOOTHING = 1e-5  # added to every count, so that no sum is divided by zero
 
 
 @keras.saving.register_keras_serializable(package="companion")
 class VectorQuantizer(KeepsNoise, keras.layers.Layer):
-    """The nearest of ``num_embeddings`` vectors in place of each vector, with a gradient that passes straight through.
+    """Replaces each vector by the nearest of ``num_embeddings`` vectors, with a straight-through gradient.
 
     Called on ``(..., embedding_dim)``; returns a dict of ``codes`` ``(...)``, whole numbers below ``num_embeddings``;
-    ``embedded``, the codebook's rows e; and ``z``, equal to ``embedded``, whose gradient goes to the input alone. For
-    a batch of 2 maps of 7x7 vectors: codes ``(2, 7, 7)``, the others ``(2, 7, 7, embedding_dim)``.
+    ``embedded``, those rows of the codebook; and ``z``, equal to ``embedded``, whose gradient goes to the input alone.
+    For a batch of 2 maps of 7x7 vectors: codes ``(2, 7, 7)``, the others ``(2, 7, 7, embedding_dim)``.
 
-    ``codebook="ema"`` moves each row towards the running mean of the vectors it replaces, at every call with
-    ``training=True``, with decay ``decay``; ``"loss"`` makes it a weight for :func:`codebook_loss` to train. A code
-    whose running count is below ``reset`` times the mean count becomes a vector of the batch (0: never).
-    ``data_init`` takes the first rows from the first batch. ``seed`` fixes the first codebook and what is drawn.
+    ``codebook="ema"`` sets each row to a running mean of the vectors it replaces, updated at every call with
+    ``training=True``, with decay ``decay``; with ``"loss"`` the codebook is a weight that :func:`codebook_loss` trains.
+    A row whose running count is below ``reset`` times the mean count is set to a vector of the batch (0: never).
+    ``data_init`` takes the first rows from the first batch. ``seed`` fixes the first codebook and all draws.
 
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers, an unknown ``codebook``, a
     ``decay`` outside [0, 1), a ``reset`` outside [0, 1), and vectors of another length.
@@ -69,7 +69,7 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         self.counts = self.add_weight(
             name="counts", shape=(self.num_embeddings,), initializer="ones", trainable=False
         )
-        # With counts of one, these sums say that every row has stood for itself once.
+        # With counts of one these sums mean that every row has replaced itself once.
         self.sums = self.add_weight(
             name="sums", shape=self.embeddings.shape, initializer="zeros", trainable=False
         )
@@ -90,15 +90,15 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         drawn = self._draw(vectors) if training else None
         if training and self.data_init:
             self._begin_with(drawn)
-        codes = self._nearest(vectors)
-        embedded = ops.reshape(self.look_up(codes), ops.shape(inputs))
+        codes = self._nearest(vectors)  # (vectors,)
+        embedded = ops.reshape(self.look_up(codes), ops.shape(inputs))  # (..., embedding_dim)
         if training:
-            # After the codes are chosen: a batch is quantised by the codebook that it found.
+            # After the codes are chosen: a batch is quantised with the codebook as it was before the update.
             self._learn(vectors, codes, drawn)
             if self.shift is not None:
                 self.shift.value.assign(ops.stop_gradient(ops.convert_to_tensor(self.embeddings) - found))
         return {
-            "codes": ops.reshape(codes, ops.shape(inputs)[:-1]),
+            "codes": ops.reshape(codes, ops.shape(inputs)[:-1]),  # (...)
             "embedded": embedded,
             "z": straight_through(inputs, embedded),
         }
@@ -112,13 +112,13 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _nearest(self, vectors: Tensor) -> Tensor:
-        # The square of the vector itself is the same for every code.
-        squares = ops.sum(ops.square(self.embeddings), axis=1)
+        # |vector - row|^2 without |vector|^2, which is the same for every row: (vectors, num_embeddings)
+        squares = ops.sum(ops.square(self.embeddings), axis=1)  # (num_embeddings,)
         distances = squares - 2.0 * ops.matmul(vectors, ops.transpose(self.embeddings))
         return ops.argmin(distances, axis=1)
 
     def _draw(self, vectors: Tensor) -> Tensor:
-        """A vector of the batch for every code, each once before any comes twice."""
+        """A random vector of the batch for every code; none is used twice before all are used once."""
         count = ops.shape(vectors)[0]
         order = ops.argsort(random.uniform((count,), seed=self.seed_generator))
         return ops.take(vectors, ops.take(order, ops.arange(self.num_embeddings) % count), axis=0)
@@ -130,14 +130,14 @@ class VectorQuantizer(KeepsNoise, keras.layers.Layer):
         self.begun.assign(ops.ones(()))
 
     def _learn(self, vectors: Tensor, codes: Tensor, drawn: Tensor) -> None:
-        chosen = ops.one_hot(codes, self.num_embeddings)
+        chosen = ops.one_hot(codes, self.num_embeddings)  # (vectors, num_embeddings)
         counts = self.decay * self.counts + (1.0 - self.decay) * ops.sum(chosen, axis=0)
         mean = ops.mean(counts)
         dead = counts < self.reset * mean
-        # The counts are kept as they are. Only the copy that divides the sums is smoothed.
+        # The counts are stored without smoothing. Only the copy that divides the sums is smoothed.
         self.counts.assign(ops.where(dead, mean, counts))
         if self.codebook == "ema":
-            batch_sums = ops.matmul(ops.transpose(chosen), vectors)
+            batch_sums = ops.matmul(ops.transpose(chosen), vectors)  # (num_embeddings, embedding_dim)
             sums = self.decay * self.sums + (1.0 - self.decay) * batch_sums
             self.sums.assign(ops.where(dead[:, None], mean * drawn, sums))
             self.embeddings.assign(self.sums / smoothed(self.counts)[:, None])
@@ -167,7 +167,7 @@ class LandsShifts:
 
 
 def commitment_loss(encoded: Tensor, embedded: Tensor) -> Tensor:
-    """The squared distance of each image's vectors to their codes, ``(batch,)``; its gradient moves the encoder alone.
+    """The squared distance of each image's vectors to their codes, ``(batch,)``; its gradient trains the encoder alone.
 
     Both arguments have shape ``(batch, ..., embedding_dim)``; squares are summed over all axes but the first.
     Source: van den Oord et al. (2017), equation 3, third term. Taught in chapter 09.
@@ -176,7 +176,7 @@ def commitment_loss(encoded: Tensor, embedded: Tensor) -> Tensor:
 
 
 def codebook_loss(encoded: Tensor, embedded: Tensor) -> Tensor:
-    """The same squared distance as :func:`commitment_loss`, ``(batch,)``; its gradient moves the codebook alone.
+    """The same squared distance as :func:`commitment_loss`, ``(batch,)``; its gradient trains the codebook alone.
 
     Source: van den Oord et al. (2017), equation 3, second term. Taught in chapter 09.
     """
@@ -184,7 +184,7 @@ def codebook_loss(encoded: Tensor, embedded: Tensor) -> Tensor:
 
 
 def smoothed(counts: Tensor) -> Tensor:
-    """``counts`` ``(num_embeddings,)`` drawn a little together, with the same sum, so that none is zero."""
+    """``counts`` ``(num_embeddings,)`` with additive smoothing and the same sum, so that none is zero."""
     total = ops.sum(counts)
     return (counts + SMOOTHING) / (total + counts.shape[0] * SMOOTHING) * total
 

@@ -10,7 +10,7 @@ from families import ALONE, BUILD, CONDITIONS, IMAGES, N, inputs, make
 from companion.errors import BadInput
 from companion.evaluation import log_likelihood, score
 
-NAMED = "training has diverged; build the model anew and train it with a smaller learning rate"
+NAMED = "training has diverged; build the model again and train it with a smaller learning rate"
 
 
 def broken(name, value=np.nan):

@@ -40,37 +40,37 @@ def of_vectors():
 WITH_LABELS = {
     "labels_as_targets": (
         lambda m: m.fit(IMAGES, LABELS),
-        "y came to fit or evaluate, of type ndarray",
-        "ConditionalVAE has no targets, its labels belong to the input",
+        "got a y of type ndarray",
+        "ConditionalVAE has no targets, and its labels are part of the input",
         "call fit([images, labels])",
     ),
     "labels_as_targets_of_evaluate": (
         lambda m: m.evaluate(IMAGES, LABELS),
-        "y came to fit or evaluate",
+        "got a y",
         "has no targets",
         "call fit([images, labels])",
     ),
     "targets_of_validation": (
         lambda m: m.fit([IMAGES, LABELS], validation_data=([IMAGES, LABELS], LABELS)),
-        "y came to fit",
+        "got a y",
         "has no targets",
         "call fit([images, labels])",
     ),
     "images_alone": (
         lambda m: m.fit(IMAGES),
-        "a ndarray came",
+        "got a ndarray",
         "expected images with their labels or conditions",
         "pass [images, labels]",
     ),
     "three_parts": (
         lambda m: m.elbo_terms((IMAGES, LABELS, LABELS)),
-        "a tuple of 3 came",
+        "got a tuple of 3",
         "expected images with their labels",
         "pass [images, labels]",
     ),
     "one_part": (
         lambda m: m.encode([IMAGES]),
-        "a list of 1 came",
+        "got a list of 1",
         "expected images with",
         "pass [images, labels]",
     ),
@@ -96,13 +96,13 @@ WITH_LABELS = {
         lambda m: m.fit([IMAGES, LABELS[:4]]),
         "6 images and 4 labels",
         "expected one each",
-        "pass equally many of both",
+        "pass the same number of both",
     ),
     "too_few_codes": (
         lambda m: m.decode(CODES[:2], LABELS),
         "2 codes and 6 labels",
         "expected one each",
-        "pass equally many",
+        "pass the same number",
     ),
     "labels_from_one": (
         lambda m: m.fit([IMAGES, LABELS + 1]),
@@ -124,9 +124,9 @@ WITH_LABELS = {
     ),
     "stream_without_labels": (
         lambda m: m.fit(Batches(IMAGES, 2)),
-        "no labels or conditions came",
+        "labels or conditions are missing",
         "expected (n,) whole numbers from 0 to 2, or (n, 3) real numbers",
-        "pass one for each image",
+        "pass one per image",
     ),
     "labels_with_fractions": (
         lambda m: m.fit([IMAGES, LABELS * 1.0]),
@@ -156,7 +156,7 @@ WITH_LABELS = {
         lambda m: m.generate([]),
         "labels have shape (0,)",
         "expected whole numbers from 0 to 2, at least one",
-        "pass one for each image",
+        "pass one per image",
     ),
     "one_hot_twice": (
         lambda m: m.fit([IMAGES, np.eye(3)[np.eye(3, dtype=int)[LABELS]]]),
@@ -172,9 +172,9 @@ WITH_LABELS = {
     ),
     "decoding_without_labels": (
         lambda m: m.decode(CODES),
-        "no labels or conditions came",
+        "labels or conditions are missing",
         "expected (n,) whole numbers from 0 to 2",
-        "pass one for each image",
+        "pass one per image",
     ),
     "wrong_codes": (
         lambda m: m.decode(CODES[:, :1], LABELS),
@@ -186,7 +186,7 @@ WITH_LABELS = {
         lambda m: m.sample(3, labels=LABELS),
         "3 images to sample and 6 labels",
         "expected one each",
-        "pass equally many of both",
+        "pass the same number of both",
     ),
     "no_samples": (lambda m: m.sample(0), "n=0", "expected a whole number of at least 1", "pass n=1 or more"),
 }
@@ -211,8 +211,8 @@ WITH_VECTORS = {
     ),
     "sampling_without_vectors": (
         lambda m: m.sample(4),
-        "sample(4) came without conditions",
-        "expected 4 of shape (5,)",
+        "sample(4) without conditions",
+        "expected 4 of them, of shape (5,)",
         "call generate(conditions)",
     ),
 }
@@ -220,7 +220,7 @@ BUILDING = {
     "labels_and_vectors": (
         lambda: ConditionalVAE(num_classes=3, condition_shape=(5,)),
         "num_classes=3 and condition_shape=(5,)",
-        "expected one of them",
+        "expected one of the two",
         "pass num_classes for labels, condition_shape for anything else",
     ),
     "no_classes": (
@@ -289,7 +289,7 @@ BUILDING = {
         ),
         "decoder maps 3 numbers",
         "expected the same sizes",
-        "pass build_decoder(2, (4, 4, 1)) or the like",
+        "pass for example build_decoder(2, (4, 4, 1))",
     ),
 }
 

@@ -218,7 +218,10 @@ OWN_FILE_CASES = {
         {"images": GREY, "labels": LABELS - 1},
         "array labels holds -1: expected labels of at least 0",
     ),
-    "float-labels": ({"images": GREY, "labels": LABELS / 2}, r"labels has dtype float64.*pass np.unique\(labels"),
+    "float-labels": (
+        {"images": GREY, "labels": LABELS / 2},
+        r"labels has dtype float64.*pass np.unique\(labels",
+    ),
     "missing-arrays": ({"pictures": GREY}, r"bad\.npz has pictures \(neither layout\): expected images"),
     "no-arrays": ({}, r"bad\.npz has no array at all"),
     "x-test-missing": ({"x_train": GREY, "y_train": LABELS}, r"has x_train, y_train \(neither layout\)"),
@@ -269,7 +272,7 @@ FILE_CASES = {
     "damaged-inside": (flipped_byte(), r"bad\.npz: array images is damaged"),
     "text-file": (b"images,labels\n1,2\n", r"bad\.npz cannot be read as \.npz"),
     "empty-file": (b"", r"bad\.npz cannot be read as \.npz"),
-    "bare-npy": (bare_npy(), r"bad\.npz holds one bare array"),
+    "bare-npy": (bare_npy(), r"bad\.npz is a single array"),
 }
 
 

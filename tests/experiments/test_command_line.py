@@ -177,7 +177,7 @@ def test_a_stop_is_told_in_one_line_with_the_command_that_goes_on(case, begun, c
     command = f"python -m companion run --epochs 40 --out '{begun}' --resume"
     assert err.count("\n") == 1
     assert message in err
-    assert f"epochs that are safe: 3; go on with: {command}" in err
+    assert f"3 epochs are saved; continue with: {command}" in err
 
 
 def test_a_resumed_run_has_its_own_settings_and_those_that_are_typed(begun, capsys, monkeypatch):

@@ -164,7 +164,7 @@ def test_a_folder_that_does_not_fit_is_refused(case, settings, tmp_path, no_trai
 
 def test_a_folder_that_cannot_be_written_is_refused(settings, tmp_path, no_training):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match=r"cannot be written .*expected a folder that can"):
+    with pytest.raises(BadInput, match=r"cannot be written .*expected a writable folder"):
         experiments.run(settings, tmp_path / "file" / "below", quiet=True)
 
 
@@ -187,7 +187,7 @@ def test_what_an_earlier_start_left_without_a_record_is_no_hindrance(tmp_path):
 
 def test_a_refused_run_leaves_no_folder_behind(settings, tmp_path, no_training):
     cases = {
-        "images=11: stripes has 10 test images; pass images=10 or less": {"images": 11},
+        "images=11: expected at most 10, the test images of stripes; pass images=10 or less": {"images": 11},
         "dataset='minst' is neither a known data set nor an existing file: expected": {"dataset": "minst"},
         "is a folder: expected a .npz file": {"dataset": str(tmp_path)},
     }
@@ -239,9 +239,9 @@ def test_a_damaged_record_is_refused(case, settings, begun, no_training):
 
 
 DAMAGED_MODELS = {
-    "truncated": (lambda path: path.write_bytes(b"ten"), "is damaged: 3 bytes .* expected 10"),
-    "changed": (lambda path: path.write_bytes(b"TEN BYTES."), "is damaged: 10 bytes with SHA-256"),
-    "missing": (lambda path: path.unlink(), "is missing: run.json names it"),
+    "truncated": (lambda path: path.write_bytes(b"ten"), "is damaged, 3 bytes .* expected 10"),
+    "changed": (lambda path: path.write_bytes(b"TEN BYTES."), "is damaged, 10 bytes with SHA-256"),
+    "missing": (lambda path: path.unlink(), "is missing: expected the trained model that run.json names"),
 }
 
 
@@ -267,7 +267,7 @@ def test_one_s_own_images_must_be_those_the_run_began_with(
     ):
         experiments.run(recorded, folder.path, resume=True)
     np.savez("stripes.npz", images=np.zeros((60, 6, 5), "float32"))
-    with pytest.raises(BadInput, match=r"and the run was begun on .*expected the same file"):
+    with pytest.raises(BadInput, match=r"and the run was started with .*expected the same file"):
         experiments.run(recorded, folder.path, resume=True)
 
 
@@ -523,9 +523,12 @@ WRONG_OPTIONS = {
     ),
     "hidden layers of a convolutional network": (
         {"network": "conv", "hidden": (64,)},
-        "hidden=(64,) with network 'conv': expected one whole number a layer of a dense network",
+        "hidden=(64,) with network 'conv': expected one whole number per layer of a dense network",
     ),
-    "no hidden layer": ({"hidden": ()}, "hidden=() with network 'dense': expected one whole number a layer"),
+    "no hidden layer": (
+        {"hidden": ()},
+        "hidden=() with network 'dense': expected one whole number per layer",
+    ),
     "half a unit": ({"hidden": (64, 0.5)}, "hidden=0.5: expected a whole number"),
 }
 
