@@ -52,7 +52,7 @@ zip: $(READY) ## pack the built book into one file that needs no network: [EDITI
 	$(TIMED) zip "$(PYTHON_OF_VENV)" -m tools.archive "_build/$(if $(EDITION),$(EDITION)/_build/)html" \
 		"_build/variational-autoencoders$(if $(EDITION),-$(EDITION)).zip"
 
-# No training, no notebook, no browser, no built book: what is left when test_*.py is taken without its `slow` tests.
+# What is left of test_*.py without its `slow` tests; files named book_*.py and browser_*.py and the notebooks stay out.
 quick: $(READY) ## the tests that take no training, no browser and no book, for whoever changes a line
 	$(TIMED) quick env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) --dist loadfile -p tests.longest_first \
 		-o python_files="test_*.py" -m "not slow and not browser" tests $(PYTEST_ARGS)
