@@ -53,7 +53,7 @@ zip: $(READY) ## pack the built book into one file that needs no network: [EDITI
 		"_build/variational-autoencoders$(if $(EDITION),-$(EDITION)).zip"
 
 # What is left of test_*.py without its `slow` tests; files named book_*.py and browser_*.py and the notebooks stay out.
-quick: $(READY) ## the tests that take no training, no browser and no book, for whoever changes a line
+quick: $(READY) ## the tests not marked slow, without notebooks, browser and built book, for whoever changes a line
 	$(TIMED) quick env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) --dist loadfile -p tests.longest_first \
 		-o python_files="test_*.py" -m "not slow and not browser" tests $(PYTEST_ARGS)
 
