@@ -23,6 +23,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
     """
 
     takes_pairs = False  # whether an input is a pair of images and conditions
+    _chooses_steps = False  # whether fit chooses how many steps one call of the engine takes
     image_shape: tuple[int, ...]
     likelihood: Any
 
@@ -95,6 +96,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
             return super().evaluate(x, y, **kwargs)
         kwargs |= keras_arguments.by_name(super().evaluate, more)
         keras_arguments.check_walk(x, kwargs, "steps", "sample_weight")
+        self._one_step_where_counted(kwargs)
         x, y = self._training_input(x, y, kwargs.get("sample_weight"))
         with refusals_as_raised(self):
             return super().evaluate(x, y, **kwargs)
@@ -103,6 +105,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         """What ``call`` returns for images, checked as in :meth:`fit`, as arrays."""
         kwargs |= keras_arguments.by_name(super().predict, more, after=1)
         keras_arguments.check_walk(x, kwargs, "steps")
+        self._one_step_where_counted(kwargs)
         x = checked_stream(self, x) if is_stream(x) else self.checked(x)
         with refusals_as_raised(self):
             return super().predict(x, **kwargs)
@@ -164,10 +167,21 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
         n = None if is_stream(x) else count(x)
         steps = how.get("steps_per_epoch") or speed.batches_per_epoch(x, n, batch_size)
         epochs = how.get("epochs", 1) - how.get("initial_epoch", 0)
-        wanted = speed.steps_per_execution(self, steps, batch_size, epochs, how.get("callbacks"))
-        if wanted != self.steps_per_execution:
-            self.steps_per_execution = wanted
-            self.train_function = self.test_function = None  # traced for another number of steps
+        asked = [how[name] for name in ("steps_per_epoch", "validation_steps") if how.get(name)]
+        self._set_steps(
+            speed.steps_per_execution(self, steps, batch_size, epochs, how.get("callbacks"), asked)
+        )
+
+    def _one_step_where_counted(self, how: dict[str, Any]) -> None:
+        """With ``steps`` in ``how``, one step per execution: Keras would round them up to whole executions."""
+        if self._chooses_steps and how.get("steps"):
+            self._set_steps(1)
+
+    def _set_steps(self, steps_per_execution: int) -> None:
+        if steps_per_execution != self.steps_per_execution:
+            self.steps_per_execution = steps_per_execution
+            # They were traced for another number of steps.
+            self.train_function = self.test_function = self.predict_function = None
 
     def _training_input(
         self, x: Any, y: Any, weights: Any = None, what: str = "images"

@@ -4,6 +4,7 @@ Neither changes what is computed: order of batches, noise, history and saved sta
 """
 
 import math
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
@@ -19,20 +20,27 @@ PER_BATCH = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train
 
 
 def steps_per_execution(
-    model: keras.Model, steps: int | None, batch_size: int, epochs: int, callbacks: Any
+    model: keras.Model,
+    steps: int | None,
+    batch_size: int,
+    epochs: int,
+    callbacks: Any,
+    asked: Sequence[int] = (),
 ) -> int:
     """How many training steps one call of the backend takes: 1 where a callback runs after every batch.
 
     ``steps`` is the number of batches per epoch (None: unknown). The work of a step is estimated at six operations per
-    weight and image, which is exact for a dense network.
+    weight and image, which is exact for a dense network. ``asked`` holds numbers of steps that a user has asked for:
+    Keras takes whole calls, so the result divides each of them.
     """
-    if keras.backend.backend() != "tensorflow" or model.run_eagerly or _sees_batches(callbacks):
+    if keras.backend.backend() == "torch" or model.run_eagerly or _sees_batches(callbacks):
         return 1
     if steps is None or steps * epochs < WORTH_A_LOOP:
         return 1
     operations = 6 * batch_size * sum(math.prod(weight.shape) for weight in model.trainable_weights)
     wanted = SECONDS_PER_CALL * OPERATIONS_PER_SECOND / max(operations, 1)
-    return max(1, min(int(wanted), steps, MOST_STEPS))
+    most = max(1, min(int(wanted), steps, MOST_STEPS))
+    return next(number for number in range(most, 0, -1) if all(n % number == 0 for n in asked))
 
 
 def batches_per_epoch(x: Any, n: int | None, batch_size: int) -> int | None:
@@ -54,9 +62,12 @@ def _sees_batches(callbacks: Any) -> bool:
 
 
 def _sees_every_batch(callback: Any) -> bool:
+    """Whether it has a method per batch of its own, and does not say ``needs_every_batch = False``."""
     if isinstance(callback, (keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)):
         # With these frequencies their own methods do nothing per batch.
         return callback.save_freq not in ("epoch", False)
+    if not getattr(callback, "needs_every_batch", True):
+        return False
     base = keras.callbacks.Callback
     return any(getattr(type(callback), name, None) is not getattr(base, name) for name in PER_BATCH)
 

@@ -25,9 +25,11 @@ def progress_callbacks(quiet: bool, done: int, epochs: int, batches: int) -> lis
 class Bar(keras.callbacks.Callback):
     """One bar over all batches of all epochs, with the negative ELBO so far in the current epoch."""
 
+    needs_every_batch = False  # it may be called after several at once
+
     def __init__(self, done: int, epochs: int, batches: int) -> None:
         super().__init__()
-        self.epochs, self.epoch = epochs, done
+        self.epochs, self.epoch, self.batches = epochs, done, batches
         self.span = {"total": epochs * batches, "initial": done * batches}
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -38,7 +40,8 @@ class Bar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self.bar.set_postfix_str(f"epoch {self.epoch + 1}/{self.epochs}, {_figure(logs)}", refresh=False)
-        self.bar.update()
+        done = self.epoch * self.batches + min(batch + 1, self.batches)
+        self.bar.update(done - self.bar.n)
 
     def on_train_end(self, logs: Logs = None) -> None:
         self.bar.close()

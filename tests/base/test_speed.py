@@ -10,9 +10,8 @@ from companion.vae import VAE
 
 IMAGES = np.random.default_rng(3).uniform(size=(200, 4, 4, 1)).astype("float32")
 HOW = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}  # 50 batches per epoch
-TENSORFLOW = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="Keras loops over steps in TensorFlow"
-)
+BACKEND = keras.backend.backend()
+TENSORFLOW = pytest.mark.skipif(BACKEND != "tensorflow", reason="one operation of TensorFlow")
 
 
 def small(optimizer="adam", **how):
@@ -21,7 +20,10 @@ def small(optimizer="adam", **how):
     return model
 
 
-@TENSORFLOW
+SEVERAL = pytest.mark.skipif(BACKEND == "torch", reason="Keras takes one step per call on PyTorch")
+
+
+@SEVERAL
 def test_several_steps_per_call_train_as_one_step_does():
     several, one = small(), small(steps_per_execution=1)
     histories = [
@@ -107,6 +109,25 @@ def test_a_callback_that_counts_batches_sees_each():
 )
 def test_how_many_steps_are_taken(batch_size, steps, epochs, callbacks, expected):
     assert speed.steps_per_execution(small(), steps, batch_size, epochs, callbacks) == expected
+
+
+@SEVERAL
+@pytest.mark.parametrize(("asked", "expected"), [((50,), 25), ((50, 20), 10), ((49, 50), 1), ((64,), 32)])
+def test_steps_that_were_asked_for_are_taken_exactly(asked, expected):
+    assert speed.steps_per_execution(small(), 60, 4, 30, None, asked) == expected
+
+
+@TENSORFLOW
+def test_a_stream_that_never_ends_gives_as_many_batches_as_asked():
+    import tensorflow as tf
+
+    model = small()
+    stream = tf.data.Dataset.from_tensor_slices(IMAGES).batch(4).repeat()
+    model.fit(stream, epochs=4, steps_per_epoch=50, verbose=0)
+    assert model.steps_per_execution == 25
+    assert int(model.optimizer.iterations) == 200
+    model.evaluate(stream, steps=3, verbose=0)
+    assert model.steps_per_execution == 1
 
 
 def test_batches_per_epoch():

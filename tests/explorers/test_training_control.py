@@ -1,6 +1,7 @@
 """Protects the training controls: what the button does is a real training with the chosen value, its progress and its
 result are shown, an error is shown and raised, and the book's stills are what was recorded."""
 
+import functools
 import json
 import struct
 import subprocess
@@ -47,6 +48,13 @@ SET_TO = {
 }
 
 
+@functools.cache
+def trained(choice, value) -> tuple[Trained, list[float]]:
+    """A training of two epochs and the progress that it told; made once for all tests that look at it."""
+    told: list[float] = []
+    return train(choice, value, epochs=2, progress=told.append), told
+
+
 def made_up(choice, value, progress, epochs=None) -> Trained:
     progress(0.5)
     settings = {"choice": choice, "value": value, "epochs": 1}
@@ -56,42 +64,42 @@ def made_up(choice, value, progress, epochs=None) -> Trained:
 @pytest.mark.slow
 @each_choice
 def test_training_runs_headless_with_the_least_and_the_largest_value(choice):
-    told: list[float] = []
     row = CHOICES[choice]
     values = (row.values[0], row.values[-1])
-    found = [train(choice, value, epochs=2, progress=told.append) for value in values]
-    assert told == [0.5, 1.0, 0.5, 1.0]
-    for value, trained in zip(values, found, strict=True):
-        assert trained.words.startswith(f"{row.label}: {value}. After 2 epochs: ")
-        assert "nats per unseen image" in trained.words
-        assert all(np.isfinite(figure) for figure in trained.figures.values())
-        assert trained.figure.image_bytes()[:4] == b"\x89PNG" and trained.figure.alt_text
-        assert SET_TO[choice](trained.model) == value
-    assert found[0].figures != found[1].figures
+    for value in values:
+        found, told = trained(choice, value)
+        assert told == [0.5, 1.0]
+        assert found.words.startswith(f"{row.label}: {value}. After 2 epochs: ")
+        assert "nats per unseen image" in found.words
+        assert all(np.isfinite(figure) for figure in found.figures.values())
+        assert found.figure.image_bytes()[:4] == b"\x89PNG" and found.figure.alt_text
+        assert SET_TO[choice](found.model) == value
+    least, largest = figures_of(choice, *values)
+    assert least != largest
 
 
-def figures_of(choice, epochs, *values):
-    return [train(choice, value, epochs=epochs).figures for value in values]
+def figures_of(choice, *values):
+    return [trained(choice, value)[0].figures for value in values]
 
 
 @pytest.mark.slow
 def test_each_choice_has_the_effect_that_is_certain():
-    one, sixteen = figures_of("code_size", 6, 1, 16)
+    one, sixteen = figures_of("code_size", 1, 16)
     assert sixteen["loss"] < one["loss"] - 5
-    cheap, dear = figures_of("beta", 6, 0.5, 16)
+    cheap, dear = figures_of("beta", 0.5, 16)
     assert dear["kl"] < cheap["kl"] - 2
-    narrow, wide = figures_of("sigma", 6, 0.05, 1.0)
+    narrow, wide = figures_of("sigma", 0.05, 1.0)
     assert wide["kl"] < narrow["kl"] - 5 and narrow["error"] < wide["error"]
-    small, large = figures_of("hidden_units", 6, 16, 256)
+    small, large = figures_of("hidden_units", 16, 256)
     assert large["neg_elbo"] < small["neg_elbo"]
     assert large["parameters"] == 784 * 256 * 2 + 784 + 256 + 256 + 2 * (256 * 8 + 8) + 8 * 256
-    pathwise, score = figures_of("estimator", 6, "pathwise", "score function, 1 draw")
+    pathwise, score = figures_of("estimator", "pathwise", "score function, 1 draw")
     assert pathwise["neg_elbo"] < score["neg_elbo"]
-    paid, freed = figures_of("free_bits", 6, 0, 2)
+    paid, freed = figures_of("free_bits", 0, 2)
     assert freed["kl_2"] > paid["kl_2"]
-    few, many = figures_of("num_codes", 2, 8, 64)
+    few, many = figures_of("num_codes", 8, 64)
     assert 1 <= few["perplexity"] <= 8 < many["perplexity"] <= 64
-    for figures in figures_of("k", 2, 1, 20):
+    for figures in figures_of("k", 1, 20):
         assert figures["bound"] < figures["neg_elbo"]
 
 
