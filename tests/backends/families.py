@@ -62,7 +62,7 @@ def data_for(case):
 
 
 def figures_before(model, case):
-    """What a model gives as it stands, without moving on its stream of noise."""
+    """What a model gives as it stands."""
     x = data_for(case)
     figures = {"reconstruct": model.reconstruct(x)}
     if isinstance(model, VAE):

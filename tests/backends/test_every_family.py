@@ -58,8 +58,8 @@ def here(folder):
         if case not in figures:
             model = new_model(case)
             first = model.fit(data_for(case), epochs=1, **HOW).history
-            before = figures_before(model, case)
             model.save(folder / f"{case}.keras")
+            before = figures_before(model, case)  # after saving, since some of it draws
             figures[case] = {"first": first, **before, **figures_after_more_training(model, case)}
         return figures[case]
 
@@ -168,7 +168,7 @@ def test_the_temperature_falls_with_the_steps():
 def test_rows_of_a_trained_codebook_come_from_the_first_batch_and_are_reset():
     case = "vq_vae with a trained codebook"
     model = new_model(case, still())
-    vectors = np.reshape(model.encoder(IMAGES), (-1, 4))
+    vectors = np.reshape(model.encoder(IMAGES, training=True), (-1, 4))  # scaled by the batch, as in training
 
     def is_from_the_batch():
         rows = keras.ops.convert_to_numpy(model.quantizer.embeddings)
