@@ -56,7 +56,7 @@ def test_a_model_saved_before_the_move_loads(name, pytestconfig):
     if name == "conditional_vae":
         x = [x, expected["labels"]]
     np.testing.assert_allclose(model.reconstruct(x), expected[f"{name}_reconstruct"], rtol=1e-5, atol=1e-6)
-    if name != "autoencoder":
+    if name != "autoencoder" and keras.backend.backend() == "tensorflow":  # another backend draws other noise
         terms = model.elbo_terms(x, model.noise(6, 0))
         for term in ("log_likelihood", "kl", "elbo"):
             np.testing.assert_allclose(terms[term], expected[f"{name}_{term}"], rtol=1e-4, atol=1e-5)
