@@ -229,7 +229,7 @@ def test_a_recorded_run_keeps_its_options_and_resumes(tmp_path):
         ({"gamma": float("nan")}, "gamma=nan: expected a finite number"),
         ({"warm_up_steps": -3}, "warm_up_steps=-3: expected a whole number of at least 0"),
         ({"capacity_steps": 2.5, "gamma": 1.0}, r"capacity_steps=2\.5: expected a whole number"),
-        ({"capacity": 25.0}, r"capacity=25\.0 with gamma=0: expected a weight.*pass gamma=100\.0"),
+        ({"capacity": 25.0}, r"capacity=25\.0 with gamma=0: expected a weight.*gamma=100\.0"),
         (
             {"beta": schedules.warm_up(5), "warm_up_steps": 5},
             "warm_up_steps=5 with beta a PolynomialDecay: expected one of the two; leave warm_up_steps out",

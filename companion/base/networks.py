@@ -49,7 +49,7 @@ def check_is_built(name: str, network: Any) -> None:
     known = isinstance(network, keras.Model) and network.built and hasattr(network, "output_shape")
     if network is not None and not known:
         raise BadInput(
-            f"{name} is a {type(network).__name__}: expected a built keras.Model with known shapes; make it with "
+            f"{name} has type {type(network).__name__}: expected a built keras.Model with known shapes; make it with "
             f"companion.networks or keras.Model(inputs, outputs), or add a keras.Input to a Sequential model first."
         )
 

@@ -174,7 +174,7 @@ def test_the_uniform_prior_is_what_it_was():
     assert float(uniform.log_prob(z)) == pytest.approx(-2 * math.log(3))
     log_q = np.log(np.full((1, 2, 3), [0.7, 0.2, 0.1], "float32"))
     assert float(uniform.kl_from(log_q)[0]) == pytest.approx(2 * (math.log(3) - 0.8018), abs=1e-3)
-    with pytest.raises(BadInput, match=r"logits have shape \(3,\).*a row for each latent"):
+    with pytest.raises(BadInput, match=r"logits have shape \(3,\).*one row per latent"):
         Categorical(np.zeros(3))
 
 

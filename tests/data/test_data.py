@@ -230,7 +230,7 @@ OWN_FILE_CASES = {
     "y-train-missing": ({"x_train": GREY, "x_test": GREY, "y_test": LABELS}, "has y_test without y_train"),
     "two-image-sizes": (
         {"x_train": GREY, "x_test": GREY[:, :4]},
-        r"x_train has images of \(5, 4, 1\) and x_test of",
+        r"x_train has images of shape \(5, 4, 1\) and x_test of",
     ),
     "test-labels-short": (
         {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": LABELS[1:]},

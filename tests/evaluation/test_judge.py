@@ -106,9 +106,15 @@ def test_one_seed_makes_one_judge():
             lambda judge: train_judge(stripes(), LABELS[:5]),
             r"labels have shape \(5,\).*expected \(60,\) whole numbers",
         ),
-        (lambda judge: train_judge(stripes(), LABELS * 1.0), "dtype float64: expected .* number the classes"),
+        (
+            lambda judge: train_judge(stripes(), LABELS * 1.0),
+            "dtype float64: expected .* whole numbers from 0",
+        ),
         (lambda judge: train_judge(stripes(), LABELS - 1), r"expected \(60,\) whole numbers from 0"),
-        (lambda judge: train_judge(stripes() * 255, LABELS), r"expected pixels in \[0, 1\]; divide by 255"),
+        (
+            lambda judge: train_judge(stripes() * 255, LABELS),
+            r"expected pixels in \[0, 1\]; pass images / 255",
+        ),
         (lambda judge: train_judge(stripes(), LABELS, seed=-1), "seed=-1: expected a whole number"),
         (
             lambda judge: agreement(judge, stripes(), LABELS[:, None]),

@@ -344,9 +344,12 @@ def test_a_recorded_run_keeps_its_layers_and_goes_on(inference, tmp_path):
         (lambda m: small(warm_up_steps=2.5), r"warm_up_steps=2\.5: expected a whole number of at least 0"),
         (
             lambda m: small(latent_dims=(3,), free_bits=1),
-            r"free_bits=1 .*latent_dims=\(3,\): expected a layer above",
+            r"free_bits=1 .*latent_dims=\(3,\): expected at least two layers",
         ),
-        (lambda m: small(latent_dims=(3,), warm_up_steps=1), "warm_up_steps=1 .*expected a layer above"),
+        (
+            lambda m: small(latent_dims=(3,), warm_up_steps=1),
+            "warm_up_steps=1 .*expected at least two layers",
+        ),
         (lambda m: m.sample_layers(0), "n=0: expected a whole number of at least 1"),
         (lambda m: m.sample_layers(2, held={3: [0.0]}), "held has layer 3: expected a number from 1.* to 2"),
         (lambda m: m.sample_layers(2, held={0: [0.0]}), "held has layer 0"),

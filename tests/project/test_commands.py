@@ -17,6 +17,7 @@ COMMANDS = [
     "quick",
     "test",
     "colab",
+    "backends",
     "execute",
     "first-cells",
     "set-repository",

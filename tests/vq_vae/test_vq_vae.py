@@ -308,7 +308,7 @@ def conv_pair(embedding_dim=2, filters=(4,)):
     ("wrong", "message"),
     [
         ({"encoder": build_vqvae_encoder((4, 4, 1), 2)}, "one network came without the other: expected both"),
-        ({"encoder": 64, "decoder": 16}, "encoder is int: expected a built keras.Model"),
+        ({"encoder": 64, "decoder": 16}, "encoder has type int: expected a built keras.Model"),
         (
             {"encoder": build_encoder((4, 4, 1), 2), "decoder": build_decoder(2, (4, 4, 1))},
             r"VQVAE expects one map of vectors, .*build_vqvae_encoder",
