@@ -20,6 +20,7 @@ _MODULES = (
     "base",
     "batching",
     "beta_vae",
+    "categorical",
     "code_use",
     "conditional_vae",
     "data",
@@ -48,9 +49,8 @@ _MODULES = (
 
 def __getattr__(name: str) -> ModuleType:
     """Import ``companion.name`` on first use (PEP 562)."""
-    if (
-        name in _MODULES or f"companion.{name}" in MOVED
-    ):  # a module that has moved says so when it is imported
+    # A module that has moved says so when it is imported.
+    if name in _MODULES or f"companion.{name}" in MOVED:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'companion' has no module {name!r}; it has {', '.join(_MODULES)}")
 
