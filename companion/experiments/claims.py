@@ -1,0 +1,221 @@
+"""Claims about recorded experiments: relations between arms, decided by intervals over seeds.
+
+A claim is a relation such as ``nll[ladder] < nll[bottom_up]``. Both sides are computed for every seed, so that what two
+arms share under one seed (first weights, order of batches, noise) cancels; the relation holds where the Student-t
+interval of the mean difference excludes the contrary.
+"""
+
+import ast
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from companion.errors import BadInput
+
+LEVEL = 0.95
+# measure -> arm -> seed -> figure
+Figures = Mapping[str, Mapping[str, Mapping[int, float]]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over ``n`` seeds with the ends of its Student-t interval at ``level``; in the unit of the measure."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    level: float = LEVEL
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a relation ``holds``, and the interval of left side minus right side that decided it."""
+
+    relation: str
+    holds: bool
+    difference: Interval
+
+
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
+    """The mean of ``values`` with its Student-t interval: n - 1 degrees of freedom, infinitely wide for one value.
+
+    Raises :class:`~companion.errors.BadInput` for no values, a value that is not finite and a ``level`` outside (0, 1).
+    """
+    array, level = _finite(values), _check_level(level)
+    n, mean = len(array), float(np.mean(array))
+    if n == 1:
+        return Interval(mean, -math.inf, math.inf, n, level)
+    half = stats.t.ppf(0.5 + level / 2, n - 1) * np.std(array, ddof=1) / math.sqrt(n)
+    return Interval(mean, mean - float(half), mean + float(half), n, level)
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], level: float = LEVEL) -> Interval:
+    """The mean of ``first - second``, seed by seed, with its interval; both are in the order of the seeds."""
+    a, b = _finite(first), _finite(second)
+    if a.shape != b.shape:
+        raise BadInput(
+            f"{len(a)} and {len(b)} figures: expected one per seed in both; pass the figures of the same seeds."
+        )
+    return mean_interval(a - b, level)
+
+
+def slope(x: Sequence[float], rows: Sequence[Sequence[float]], level: float = LEVEL) -> Interval:
+    """The slope of y against ``x`` by least squares, fitted for each seed (``rows``: one list per seed), averaged."""
+    at = _finite(x)
+    if len(at) < 2 or np.ptp(at) == 0 or any(len(row) != len(at) for row in rows):
+        raise BadInput(f"{len(at)} points x: expected at least two that differ, and rows of that length.")
+    return mean_interval([float(np.polyfit(at, _finite(row), 1)[0]) for row in rows], level)
+
+
+def pooled_deviation(arms: Sequence[Sequence[float]]) -> tuple[float, int]:
+    """The standard deviation over seeds, pooled over ``arms``, and its degrees of freedom."""
+    degrees = sum(len(arm) - 1 for arm in arms)
+    if degrees < 1:
+        raise BadInput(f"{len(arms)} arms of one seed each: expected an arm with two seeds or more.")
+    squares = sum(float(np.sum((_finite(arm) - np.mean(arm)) ** 2)) for arm in arms)
+    return math.sqrt(squares / degrees), degrees
+
+
+def prediction_interval(
+    values: Sequence[float],
+    *,
+    deviation: float | None = None,
+    degrees: int | None = None,
+    level: float = LEVEL,
+) -> Interval:
+    """Where one further seed will lie: mean ± t · s · sqrt(1 + 1/n).
+
+    ``deviation`` and ``degrees`` give a pooled s with its degrees of freedom; left out, both come from ``values``.
+    """
+    array, level = _finite(values), _check_level(level)
+    if deviation is None or degrees is None:
+        deviation, degrees = pooled_deviation([array])
+    n, mean = len(array), float(np.mean(array))
+    half = float(stats.t.ppf(0.5 + level / 2, degrees)) * deviation * math.sqrt(1 + 1 / n)
+    return Interval(mean, mean - half, mean + half, n, level)
+
+
+def decide(relation: str, figures: Figures, level: float = LEVEL) -> Verdict:
+    """Whether ``relation`` holds on the recorded ``figures`` (measure, arm, seed).
+
+    Relations: ``left < right`` and ``left > right``, where each side adds, subtracts and scales figures
+    ``measure[arm]`` and numbers; ``abs(left) < number``, the interval of ``left`` lying inside (-number, number).
+    Raises :class:`~companion.errors.BadInput` for anything else, and for figures that are not recorded.
+    """
+    left, operator, right = _parts(relation)
+    if isinstance(operator, ast.Gt):
+        left, right = right, left
+    inner = _inside_abs(left)
+    if inner is not None:
+        bound = _constant(right, relation)
+        difference = _interval(inner, figures, relation, level)
+        return Verdict(relation, -bound < difference.low and difference.high < bound, difference)
+    difference = _interval(ast.BinOp(left, ast.Sub(), right), figures, relation, level)
+    if isinstance(operator, ast.Gt):
+        turned = Interval(-difference.mean, -difference.high, -difference.low, difference.n, level)
+        return Verdict(relation, turned.low > 0, turned)
+    return Verdict(relation, difference.high < 0, difference)
+
+
+def arms_of(relation: str) -> set[tuple[str, str]]:
+    """The pairs (measure, arm) that a relation names."""
+    left, _, right = _parts(relation)
+    nodes = [node for side in (left, right) for node in ast.walk(side)]
+    return {_named(node, relation) for node in nodes if isinstance(node, ast.Subscript)}
+
+
+def _parts(relation: str) -> tuple[ast.expr, ast.cmpop, ast.expr]:
+    try:
+        tree = ast.parse(relation, mode="eval").body
+    except SyntaxError as error:
+        raise BadInput(f"claim {relation!r} is not a relation: {_WANTED}") from error
+    if (
+        not isinstance(tree, ast.Compare)
+        or len(tree.ops) != 1
+        or not isinstance(tree.ops[0], (ast.Lt, ast.Gt))
+    ):
+        raise BadInput(f"claim {relation!r} is not one comparison: {_WANTED}")
+    return tree.left, tree.ops[0], tree.comparators[0]
+
+
+_WANTED = "expected `left < right` or `left > right`; write for example nll[ladder] < nll[bottom_up]."
+
+
+def _interval(expression: ast.expr, figures: Figures, relation: str, level: float) -> Interval:
+    """The interval of an expression that is computed for every seed that all of its arms share."""
+    named = {_named(n, relation) for n in ast.walk(expression) if isinstance(n, ast.Subscript)}
+    if not named:
+        raise BadInput(f"claim {relation!r} names no figure: {_WANTED}")
+    for measure, arm in named:
+        if not figures.get(measure, {}).get(arm):
+            raise BadInput(f"claim {relation!r}: {measure}[{arm}] is not recorded; run the experiment first.")
+    shared = sorted(set.intersection(*(set(figures[measure][arm]) for measure, arm in named)))
+    if not shared:
+        raise BadInput(f"claim {relation!r}: its arms share no seed; run them with the same seeds.")
+    return mean_interval([_value(expression, figures, seed, relation) for seed in shared], level)
+
+
+def _value(node: ast.expr, figures: Figures, seed: int, relation: str) -> float:
+    if isinstance(node, ast.Subscript):
+        measure, arm = _named(node, relation)
+        return float(figures[measure][arm][seed])
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, (int, float))
+        and not isinstance(node.value, bool)
+    ):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand, figures, seed, relation)
+    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        a, b = (_value(side, figures, seed, relation) for side in (node.left, node.right))
+        return _ARITHMETIC[type(node.op)](a, b)
+    raise BadInput(f"claim {relation!r} holds {ast.unparse(node)!r}: expected figures, numbers and + - * /.")
+
+
+_ARITHMETIC = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+}
+
+
+def _named(node: ast.expr, relation: str) -> tuple[str, str]:
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        if isinstance(node.slice, ast.Name):
+            return node.value.id, node.slice.id
+        if isinstance(node.slice, ast.Constant):
+            return node.value.id, str(node.slice.value)
+    raise BadInput(f"claim {relation!r}: expected measure[arm] with a name in the brackets.")
+
+
+def _inside_abs(node: ast.expr) -> ast.expr | None:
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs"
+    return node.args[0] if named and len(node.args) == 1 else None  # type: ignore[attr-defined]
+
+
+def _constant(node: ast.expr, relation: str) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value > 0:
+        return float(node.value)
+    raise BadInput(f"claim {relation!r}: expected a number above 0 to the right of abs(...).")
+
+
+def _finite(values: Sequence[float]) -> np.ndarray:
+    array = np.asarray(values, float)
+    if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
+        raise BadInput(f"figures {values!r}: expected a list of finite numbers, one per seed.")
+    return array
+
+
+def _check_level(level: float) -> float:
+    if not 0 < level < 1:
+        raise BadInput(f"level={level!r}: expected a number between 0 and 1; pass for example level=0.95.")
+    return float(level)
