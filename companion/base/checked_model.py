@@ -26,6 +26,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
     _chooses_steps = False  # whether fit chooses how many steps one call of the engine takes
     image_shape: tuple[int, ...]
     likelihood: Any
+    steps_per_execution: int
 
     @property
     def in_unit_interval(self) -> bool:

@@ -1,6 +1,7 @@
 """An encoder and a decoder that mirror each other, by the names of the command line."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -23,7 +24,7 @@ def build_pair(
     :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     encoder_seed, decoder_seed = seeds_of_networks(seed)
-    first = {"variational": variational, "seed": encoder_seed}
+    first: dict[str, Any] = {"variational": variational, "seed": encoder_seed}
     if network == "conv":
         encoder = build_conv_encoder(input_shape, latent_dim, **first)
         return {"encoder": encoder, "decoder": build_conv_decoder(latent_dim, input_shape, seed=decoder_seed)}

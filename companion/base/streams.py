@@ -152,8 +152,10 @@ def _of_data_loader(loader: Any, batch: Batch, peek: bool) -> Any:
     """A copy of a torch DataLoader that gives checked tensors, of a class that Keras still takes for a DataLoader."""
     import torch
 
+    plain = type(loader).__iter__
+
     def walk(self: Any) -> Iterator[Any]:
-        for item in super(kind, self).__iter__():
+        for item in plain(self):
             # Keras reads a bare tensor as a tuple of its rows.
             yield tree.map_structure(torch.as_tensor, batch((item,) if torch.is_tensor(item) else item))
 

@@ -96,7 +96,7 @@ def prediction_interval(
     """
     array, level = _finite(values), _check_level(level)
     if deviation is None or degrees is None:
-        deviation, degrees = pooled_deviation([array])
+        deviation, degrees = pooled_deviation([list(array)])
     n, mean = len(array), float(np.mean(array))
     half = float(stats.t.ppf(0.5 + level / 2, degrees)) * deviation * math.sqrt(1 + 1 / n)
     return Interval(mean, mean - half, mean + half, n, level)
