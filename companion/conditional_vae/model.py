@@ -81,7 +81,8 @@ class ConditionalVAE(VAE):
 
     def call(self, x: Any, training: bool | None = None) -> dict[str, Tensor]:
         """What a VAE's ``call`` returns, for ``x`` a pair of images and labels or condition vectors."""
-        return super().call((self.images_of(x), self.condition_of(x)), training=training)
+        images = ops.convert_to_tensor(self.images_of(x))  # a step that is not compiled may get a plain array
+        return super().call((images, self.condition_of(x)), training=training)
 
     def objective(self, terms: Terms) -> Tensor:
         """The negative ELBO of each image given its condition, ``(batch,)``."""
