@@ -36,7 +36,7 @@ def the_kl_term_is_to_the_prior() -> Figures:
 
 @erratum("04_objectives")
 def a_mean_times_the_first_side() -> Figures:
-    """Cross-entropy of the mean image in nats an image, by `mean * shape[1]` on flat and on square images."""
+    """Cross-entropy of the mean image in nats per image, by `mean * shape[1]` on flat and on square images."""
     digits = data.digits()
     images = digits.x_test
     p = np.clip(np.broadcast_to(digits.x_train.mean(axis=0), images.shape), 0.01, 0.99)

@@ -40,7 +40,7 @@ def a_gradient_that_stops_at_the_choice() -> Figures:
 
 @erratum("09_vq_vae", tolerance=0.1)
 def a_training_without_a_path() -> Figures:
-    """Codes in use and nats an image for the pixels after eight epochs on the digits, and those of the mean image."""
+    """Codes in use and nats per image for the pixels after eight epochs on the digits, and those of the mean image."""
     digits, figures = data.load("digits", seed=SEED), Figures()
     for name, family, weight in (("right", VQVAE, 0.25), ("listing", NoPath, 1.0)):
         model = _model(family, commitment=weight, data_init=name == "right")
