@@ -10,18 +10,17 @@ READY = $(VENV)/.companion-ready
 TIMED = @sh tools/timing.sh run
 UV = sh tools/uv.sh "$(VENV)"
 
-# Keras speaks to TensorFlow, which keeps quiet (both variables are needed for that); figures need no screen.
+# Keras speaks to TensorFlow, which keeps quiet; figures need no screen.
 KERAS_BACKEND ?= tensorflow
 TF_CPP_MIN_LOG_LEVEL ?= 3
-TF_ENABLE_ONEDNN_OPTS ?= 0
 MPLBACKEND ?= agg
-export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL TF_ENABLE_ONEDNN_OPTS MPLBACKEND
+export KERAS_BACKEND TF_CPP_MIN_LOG_LEVEL MPLBACKEND
 # What a shell happens to hold must not decide which package the book and its tests import.
 unexport PYTHONPATH
 # A Python that keeps no compiled files compiles all of TensorFlow again at every start: 13 seconds of a core, not 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment book student zip quick test colab backends execute explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip quick test colab backends execute experiments explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -80,6 +79,9 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
+
+experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder] [ARGS="--jobs 2"]
+	$(TIMED) experiments "$(PYTHON_OF_VENV)" -m companion experiment $(if $(EXPERIMENT),$(EXPERIMENT) $(ARGS),--check)
 
 explorers: $(READY) ## train the explorers' models anew into results/explorers: [EXPLORER=latent_plane]
 	$(TIMED) explorers "$(PYTHON_OF_VENV)" -m companion.explorers $(EXPLORER)

@@ -28,6 +28,7 @@ _MODULES = (
     "distributions",
     "errors",
     "evaluation",
+    "evidence",
     "exercises",
     "experiments",
     "explorers",

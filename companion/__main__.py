@@ -1,4 +1,4 @@
-"""The command line: ``python -m companion run|data|grade ...``. Asking for help imports no Keras."""
+"""The command line: ``python -m companion run|data|experiment|grade ...``. Asking for help imports no Keras."""
 
 import argparse
 import os
@@ -15,6 +15,8 @@ from companion.errors import BadInput
 from companion.exercises.command import add_to as add_grading
 from companion.exercises.command import run as run_grading
 from companion.experiments import backend as backends
+from companion.experiments.command import add_to as add_experiment
+from companion.experiments.command import run as run_experiment
 from companion.experiments.folder import RunFolder
 from companion.experiments.help import OPTION_HELP, SETTING_HELP
 from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
@@ -42,11 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, unknown = _parser().parse_known_args(argv)
     if unknown:
         return _complain(f"{' '.join(unknown)} is unknown; allowed: {arguments.options()}", WRONG_INPUT)
-    # TensorFlow keeps quiet only if both are set before it is imported.
+    # TensorFlow keeps quiet only if this is set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        return {"data": _list_data, "grade": run_grading, "run": _run}[arguments.command](arguments)
+        commands = {"data": _list_data, "experiment": run_experiment, "grade": run_grading, "run": _run}
+        return commands[arguments.command](arguments)
     except BadInput as error:
         return _complain(_as_typed(str(error)), WRONG_INPUT)
     except KeyboardInterrupt:
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|grade")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|experiment|grade")
     listing = commands.add_parser(
         "data", help="list the data sets and where each would come from", allow_abbrev=False
     )
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
             _flag(name), default=argparse.SUPPRESS, type=_value_like(default), metavar="VALUE", help=shown
         )
     run.set_defaults(options=run.options)
+    add_experiment(commands)
     add_grading(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="continue the run that is in DIR")
@@ -121,12 +124,6 @@ def _numbers(text: str) -> tuple[int | float | str, ...]:
     return tuple(_number(part) for part in text.split(","))
 
 
-_TYPES: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("dataset", "network", "binarize", "likelihood"), str),
-    "hidden": _numbers,
-}
-
-
 def _value_like(default: Any) -> Callable[[str], Any]:
     """The reader of an option, by the type of its default; what does not fit stays text, which the model refuses."""
     if isinstance(default, bool):
@@ -134,6 +131,13 @@ def _value_like(default: Any) -> Callable[[str], Any]:
     if isinstance(default, tuple):
         return _numbers
     return str if isinstance(default, str) else _number
+
+
+_TYPES: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("dataset", "network", "binarize", "likelihood", "variant"), str),
+    "hidden": _numbers,
+    "batch_norm": _value_like(False),
+}
 
 
 def _as_text(value: Any) -> str:

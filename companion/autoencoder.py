@@ -128,17 +128,20 @@ class Autoencoder(CheckedModel):
         *,
         network: str = "dense",
         hidden: Sequence[int] | None = None,
+        batch_norm: bool = False,
         seed: int | None = None,
         **own: Any,
     ) -> dict[str, keras.Model]:
         """``encoder`` and ``decoder`` by the names of the command line, for the constructor of this class.
 
         ``network``: ``dense`` or ``conv``; ``hidden``: widths of a dense encoder's layers, mirrored by the decoder;
+        ``batch_norm``: whether dense layers are normalised over the batch;
         ``own``: further options of the family. ``seed`` gives the networks that the constructor builds under the same
         ``seed``.
         """
         variational = cls.encoder_outputs == 3
-        return build_pair(input_shape, latent_dim, network, hidden, variational=variational, seed=seed)
+        how: dict[str, Any] = {"variational": variational, "batch_norm": batch_norm, "seed": seed}
+        return build_pair(input_shape, latent_dim, network, hidden, **how)
 
     def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:
         return build_encoder(input_shape, latent_dim, variational=self.encoder_outputs == 3, seed=seed)

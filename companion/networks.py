@@ -46,13 +46,16 @@ def build_encoder(
     hidden: Sequence[int] = HIDDEN,
     variational: bool = True,
     condition: Condition | None = None,
+    hidden_activation: str = "relu",
+    batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
     """The dense encoder, 784 -> 512 -> 256 -> heads: 534,276 parameters with latent_dim 2.
 
     ``input_shape`` without the batch axis: ``(784,)`` or ``(28, 28, 1)``, which is flattened inside. Maps
     ``(batch, *input_shape)`` to ``[z_mean, z_log_var, z]``, each ``(batch, latent_dim)``; with ``variational=False`` to
-    one code ``(batch, latent_dim)``. ``seed`` fixes weights and noise.
+    one code ``(batch, latent_dim)``. ``hidden_activation`` is Keras's name of the nonlinearity;
+    ``batch_norm`` normalises its inputs over the batch. ``seed`` fixes weights and noise.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     shape, latent_dim = _check_shape(input_shape), check_whole_number("latent_dim", latent_dim)
@@ -60,7 +63,7 @@ def build_encoder(
     hidden, seeds = _check_widths("hidden", hidden, at_least=len(beside)), _seeds(seed)
     images = keras.Input(shape, name="images")
     h = images if len(shape) == 1 else layers.Flatten()(images)  # (batch, pixels)
-    h = _dense_layers(h, hidden, beside, seeds)  # (batch, hidden[-1])
+    h = _dense_layers(h, hidden, beside, seeds, hidden_activation, batch_norm)  # (batch, hidden[-1])
     return keras.Model(_inputs(images, beside), _heads(h, latent_dim, variational, seeds), name="encoder")
 
 
@@ -71,12 +74,15 @@ def build_decoder(
     hidden: Sequence[int] = HIDDEN[::-1],
     activation: str | None = None,
     condition: Condition | None = None,
+    hidden_activation: str = "relu",
+    batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
     """The dense decoder, latent_dim -> 256 -> 512 -> pixels: 534,544 parameters for 784 pixels and latent_dim 2.
 
     Maps codes ``(batch, latent_dim)`` to logits ``(batch, *output_shape)``; an integer ``output_shape`` means a flat
-    image. ``activation="sigmoid"`` gives pixels instead.
+    image. ``activation="sigmoid"`` gives pixels instead. ``hidden_activation`` and ``batch_norm`` as in
+    :func:`build_encoder`.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     latent_dim = check_whole_number("latent_dim", latent_dim)
@@ -84,7 +90,7 @@ def build_decoder(
     beside = _beside(condition)
     hidden, seeds = _check_widths("hidden", hidden, at_least=len(beside)), _seeds(seed)
     codes = keras.Input((latent_dim,), name="codes")
-    h = _dense_layers(codes, hidden, beside, seeds)  # (batch, hidden[-1])
+    h = _dense_layers(codes, hidden, beside, seeds, hidden_activation, batch_norm)  # (batch, hidden[-1])
     h = _dense(math.prod(shape), seeds, activation=activation, name="pixels")(h)  # (batch, pixels)
     outputs = h if len(shape) == 1 else layers.Reshape(shape)(h)  # (batch, *output_shape)
     return keras.Model(_inputs(codes, beside), outputs, name="decoder")
@@ -182,11 +188,19 @@ def _joined(h: Tensor, beside: list[tuple[Tensor, float]]) -> Tensor:
 
 
 def _dense_layers(
-    h: Tensor, hidden: Sequence[int], beside: list[tuple[Tensor, float]], seeds: Iterator[int | None]
+    h: Tensor,
+    hidden: Sequence[int],
+    beside: list[tuple[Tensor, float]],
+    seeds: Iterator[int | None],
+    activation: str,
+    batch_norm: bool,
 ) -> Tensor:
     """Hidden layers of these widths; the condition is concatenated after the first."""
     for position, units in enumerate(hidden):
-        h = _dense(units, seeds, activation="relu")(h)
+        if batch_norm:
+            h = layers.Activation(activation)(layers.BatchNormalization()(_dense(units, seeds)(h)))
+        else:
+            h = _dense(units, seeds, activation=activation)(h)
         h = _joined(h, beside) if position == 0 else h
     return h
 

@@ -34,6 +34,7 @@ FLOORS = (
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
     ("experiments",),
+    ("evidence",),
     ("exercises", "solutions"),
     ("__main__",),
 )

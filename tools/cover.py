@@ -1,8 +1,7 @@
 """Draw the picture on the first page of the book and of the README from a recorded run with two latent numbers.
 
-    python tools/cover.py results/vae-mnist-2
-
-The run's model must be there; `python -m companion run` with the settings in its run.json makes it again.
+python -m companion run vae --dataset mnist --epochs 30 --out DIR
+python tools/cover.py DIR
 """
 
 import sys
@@ -21,5 +20,5 @@ def main(run: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("Name the folder of one recorded run: python tools/cover.py results/vae-mnist-2")
+        sys.exit("Name the folder of one recorded run: python tools/cover.py DIR")
     main(sys.argv[1])

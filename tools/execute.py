@@ -23,8 +23,8 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED_DATASET = "digits"
-# Both are needed to keep TensorFlow's start-up messages out of the page.
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "COMPANION_QUIET": "1"}
+# Keep TensorFlow's start-up messages and bars with timings out of the page.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "COMPANION_QUIET": "1"}
 
 
 class ThisInterpreter(KernelSpecManager):

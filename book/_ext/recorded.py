@@ -1,14 +1,12 @@
-"""Tables of what was measured, read from the recorded files while the book is built.
+"""What the recorded experiments show, read from declarations and outcomes while the book is built.
 
-``{recorded-runs}`` sets one table for each way of treating the pixels, because figures from different ways cannot be
-compared. ``{own-figures}`` lists what only one family measures, and ``{run-commands}`` the command that makes each run
-again. No figure is ever typed into a page.
+``{recorded-experiments}`` writes a section for each experiment: its question, a table of its arms, its claims with the
+intervals that decide them, what it took and how to run it again. No figure is ever typed into a page.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,30 +16,16 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from companion import evidence
+from companion.errors import BadInput
+from companion.experiments import declaration
+from companion.experiments import outcome as outcomes
+from companion.experiments.declaration import Claim, Declaration
+from companion.experiments.outcome import Outcome
+
 MISSING = "–"
-NO_BREAK = "\N{NO-BREAK SPACE}"
-RUN_COLUMNS = (
-    "Run",
-    "Model",
-    "Latent",
-    "Epochs",
-    "−ELBO",
-    "Recon\u00adstruction",
-    "KL",
-    "",
-    "Active units",
-    "Training, s",
-)
-BOUND_COLUMN = RUN_COLUMNS.index("")
-OWN_COLUMNS = ("Run", "Figure", "Value")
-# What every run measures on test images; a family's own figures are the others.
-COMMON_FIGURES = frozenset(
-    "neg_elbo reconstruction kl stderr log_likelihood cross_entropy_bound k n_images active_units units "
-    "binarization binarization_seed".split()
-)
-# A Bernoulli decoder on grey pixels gives no density of the image, so its figure is not called a likelihood.
-CROSS_ENTROPY = "Cross-entropy bound"
-LOG_LIKELIHOOD = "Log-likelihood bound"
+CLAIM_COLUMNS = ("Claim", "Relation", "Difference", "Verdict")
+NOT_RUN, HOLDS, NOT_SHOWN = "not run yet", "holds", "not shown"
 
 
 def read_json(path: Path) -> Any:
@@ -52,13 +36,8 @@ def read_json(path: Path) -> Any:
         raise ExtensionError(f"{path.parent.name}/{path.name} cannot be read as JSON: {error}") from error
 
 
-def read_runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return every ``NAME/run.json`` below ``folder``, by the name of its own folder, in order."""
-    return {path.parent.name: read_json(path) for path in sorted(folder.glob("*/run.json"))}
-
-
 def figure(value: Any, digits: int = 2) -> str:
-    """Write a recorded number with a true minus sign, or a dash where the run has none."""
+    """Write a recorded number with a true minus sign, or a dash where there is none."""
     if value is None:
         return MISSING
     if isinstance(value, int):
@@ -68,93 +47,33 @@ def figure(value: Any, digits: int = 2) -> str:
 
 def versions_in_words(versions: dict[str, str | None]) -> str:
     """The recorded versions as a sentence lists them, ``Python 3.11.7, Keras 3.15.1``; what was missing stays out."""
-    names = {"python": "Python", "keras": "Keras", "tensorflow": "TensorFlow", "numpy": "NumPy"}
+    names = {"python": "Python", "keras": "Keras", "tensorflow": "TensorFlow", "jax": "JAX", "numpy": "NumPy"}
     return ", ".join(f"{name} {versions[key]}" for key, name in names.items() if versions.get(key))
 
 
-def is_cross_entropy(run: dict[str, Any]) -> bool:
-    """Whether the run's k-sample figure bounds a cross-entropy: a Bernoulli decoder met grey pixels."""
-    return (run.get("test") or {}).get("cross_entropy_bound") is not None
+def claim_row(claim: Claim, declared: Declaration, recorded: Outcome) -> tuple[str, ...]:
+    """The cells of one claim, in the order of ``CLAIM_COLUMNS``."""
+    verdict = outcomes.verdict(claim, declared, recorded)
+    if verdict is None:
+        return claim.says, claim.relation, MISSING, NOT_RUN
+    difference = verdict.difference
+    interval = f"{evidence.in_words(difference)}, {difference.n} seeds, {claim.level:.0%}"
+    return claim.says, claim.relation, interval, HOLDS if verdict.holds else NOT_SHOWN
 
 
-def neg_elbo_figure(test: dict[str, Any]) -> str:
-    """Write the negative ELBO with the standard error of its mean over the test images."""
-    error = f" ± {figure(test['stderr'])}" if test.get("stderr") is not None else ""
-    return f"{figure(test.get('neg_elbo'))}{error}".replace(" ", NO_BREAK)
-
-
-def bound_figure(test: dict[str, Any]) -> str:
-    """Write the k-sample bound, whichever of its two names it was recorded under, with its k."""
-    recorded = (test.get(name) for name in ("log_likelihood", "cross_entropy_bound"))
-    bound = next((value for value in recorded if value is not None), None)
-    if bound is None:
-        return MISSING
-    return f"{figure(bound)} (k{NO_BREAK}={NO_BREAK}{figure(test.get('k'))})"
-
-
-def latent_figure(settings: dict[str, Any]) -> str:
-    """The size of the code: of each layer where there are several, of each categorical where codes are choices."""
-    options = settings.get("options") or {}
-    if "latent_dims" in options:
-        return " + ".join(figure(size) for size in options["latent_dims"])
-    if "num_latents" in options:
-        return f"{figure(options['num_latents'])} of {figure(options['num_categories'])}".replace(
-            " ", NO_BREAK
-        )
-    return figure(settings.get("latent_dim"))
-
-
-def command(settings: dict[str, Any]) -> str:
-    """The command that makes such a run again; what the command line does by itself is left out."""
-    parts = ["python -m companion run", str(settings["model"])]
-    common = {key: value for key, value in settings.items() if key not in ("model", "options")}
-    for key, value in {**common, **(settings.get("options") or {})}.items():
-        if value is not None:
-            written = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            parts.append(f"--{key.replace('_', '-')} {written}")
-    return " ".join(parts)
-
-
-def own_rows(name: str, run: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What a family has measured beside the common figures, one row each: the run, the figure's name, its value."""
-    test = run.get("test") or {}
-    own = {key: value for key, value in test.items() if key not in COMMON_FIGURES and value is not None}
-    return [(name, key.replace("_", " "), _own_value(value)) for key, value in own.items()]
-
-
-def _own_value(value: Any) -> str:
-    return ", ".join(figure(part) for part in value) if isinstance(value, list) else figure(value)
-
-
-def run_row(name: str, run: dict[str, Any]) -> tuple[str, ...]:
-    """The cells of one recorded run, in the order of ``RUN_COLUMNS``."""
-    settings, test, seconds = (run.get(key) or {} for key in ("settings", "test", "seconds"))
-    epochs = figure(run.get("epochs_done")) + ("" if run.get("complete", True) else " (stopped early)")
-    return (
-        name,
-        str(run.get("model", MISSING)),
-        latent_figure(settings),
-        epochs,
-        neg_elbo_figure(test),
-        figure(test.get("reconstruction")),
-        figure(test.get("kl")),
-        bound_figure(test),
-        figure(test.get("active_units")),
-        figure(seconds.get("train"), 0),
+def circumstances_in_words(declared: Declaration, recorded: Outcome) -> str:
+    """How many runs there are, what they took, and with which versions the last of them were made."""
+    missing = sum(
+        len(outcomes.missing(declared, recorded, declared.runs(budget))) for budget in declared.budgets
     )
-
-
-def heading(run: dict[str, Any]) -> str:
-    """Say which figures may be compared: those of one data set, one binarisation and one likelihood."""
-    pixels = run.get("binarization", "none")
-    treated = "grey pixels" if pixels == "none" else f"{pixels} binarisation"
-    return f"{run.get('dataset', 'unnamed data')}, {treated}, {run.get('likelihood', 'unnamed')} likelihood"
-
-
-def run_columns(run: dict[str, Any]) -> tuple[str, ...]:
-    """The table's header, in which the k-sample column bears the name that its figures deserve."""
-    name = CROSS_ENTROPY if is_cross_entropy(run) else LOG_LIKELIHOOD
-    return (*RUN_COLUMNS[:BOUND_COLUMN], name, *RUN_COLUMNS[BOUND_COLUMN + 1 :])
+    words = [f"{len(recorded.runs)} runs, {figure(recorded.seconds / 60, 0)} minutes in all"]
+    if missing:
+        words.append(f"{missing} not run yet")
+    last = recorded.circumstances[-1] if recorded.circumstances else {}
+    made_with = versions_in_words(last.get("versions", {}))
+    if made_with:
+        words.append(f"{made_with}; {last.get('device') or 'device unknown'}")
+    return "; ".join(words) + "."
 
 
 def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str) -> nodes.table:
@@ -192,56 +111,50 @@ class RecordedDirective(SphinxDirective):
         for path in paths:
             if path.exists():
                 self.env.note_dependency(str(path))
-        # A run that is recorded later is no dependency yet, so the page is read again at every build.
+        # What is recorded later is no dependency yet, so the page is read again at every build.
         self.env.note_reread()
 
 
-class RecordedRuns(RecordedDirective):
-    """One table for each data set, binarisation and likelihood that has been recorded."""
+class RecordedExperiments(RecordedDirective):
+    """A section for each declared experiment."""
 
     def run(self) -> list[nodes.Node]:
-        folder = self.root / "results"
-        self.depends_on(folder.glob("*/run.json"))
-        groups: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        for name, run in read_runs(folder).items():
-            groups[heading(run)][name] = run
-        if not groups:
-            return [nodes.paragraph(text="No run has been recorded in this copy of the book yet.")]
-        return [self._table(title, runs) for title, runs in sorted(groups.items())]
+        results = self.root / "results"
+        self.depends_on(results.glob("*/*.toml"))
+        self.depends_on(results.glob("*/outcome.json"))
+        try:
+            return [self._section(name, results) for name in declaration.names(results)]
+        except BadInput as error:
+            raise ExtensionError(str(error)) from error
 
-    def _table(self, title: str, runs: dict[str, dict[str, Any]]) -> nodes.container:
-        columns = run_columns(next(iter(runs.values())))
-        rows = [run_row(name, run) for name, run in runs.items()]
-        return nodes.container("", make_table(title, columns, rows, "recorded-runs"), classes=["wide-table"])
-
-
-class OwnFigures(RecordedDirective):
-    """One table of what single families measure: use of a codebook, bits, KL of each layer."""
-
-    def run(self) -> list[nodes.Node]:
-        folder = self.root / "results"
-        self.depends_on(folder.glob("*/run.json"))
-        rows = [row for name, run in read_runs(folder).items() for row in own_rows(name, run)]
-        return [make_table("", OWN_COLUMNS, rows, "own-figures")] if rows else []
-
-
-class RunCommands(RecordedDirective):
-    """The command of every recorded run, ready to be copied."""
-
-    def run(self) -> list[nodes.Node]:
-        folder = self.root / "results"
-        self.depends_on(folder.glob("*/run.json"))
-        commands = [
-            f"{command(run['settings'])} --out results/{name}" for name, run in read_runs(folder).items()
-        ]
-        return [nodes.literal_block(text="\n".join(commands), language="sh")] if commands else []
+    def _section(self, name: str, results: Path) -> nodes.section:
+        declared, recorded = declaration.read(name, results), outcomes.read(name, results)
+        section = nodes.section(ids=[f"experiment-{name}"], classes=["experiment"])
+        section += nodes.title(text=name)
+        section += nodes.paragraph(text=declared.question)
+        if declared.notes:
+            section += nodes.paragraph(text=declared.notes)
+        for budget in declared.budgets:
+            if not recorded.figures(budget):
+                continue
+            shown = evidence.table_of(declared, recorded, budget)
+            title = f"Budget: {budget}" if len(declared.budgets) > 1 else ""
+            table = make_table(title, shown.columns, shown.rows, "arms")
+            section += nodes.container("", table, classes=["wide-table"])
+        if declared.claims:
+            rows = [claim_row(claim, declared, recorded) for claim in declared.claims]
+            section += nodes.container(
+                "", make_table("", CLAIM_COLUMNS, rows, "claims"), classes=["wide-table"]
+            )
+        section += nodes.paragraph(text=circumstances_in_words(declared, recorded))
+        command = f"python -m companion experiment {name}"
+        section += nodes.literal_block(text=command, language="sh")
+        return section
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    """Register the directives."""
-    app.add_directive("recorded-runs", RecordedRuns)
-    app.add_directive("own-figures", OwnFigures)
-    app.add_directive("run-commands", RunCommands)
+    """Register the directive."""
+    app.add_directive("recorded-experiments", RecordedExperiments)
     # Its tables are made by this module.
     app.setup_extension("speed")
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,11 +16,12 @@ def build_pair(
     hidden: Sequence[int] | None = None,
     *,
     variational: bool = True,
+    batch_norm: bool = False,
     seed: int | None = None,
 ) -> dict[str, keras.Model]:
     """``encoder`` and ``decoder`` for images ``(batch, *input_shape)``: a ``dense`` or a ``conv`` pair.
 
-    ``hidden``: widths of a dense encoder's layers, mirrored by the decoder. Raises
+    ``hidden``: widths of a dense encoder's layers, mirrored by the decoder; ``batch_norm`` is for a dense pair. Raises
     :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
     """
     encoder_seed, decoder_seed = seeds_of_networks(seed)
@@ -29,8 +30,9 @@ def build_pair(
         encoder = build_conv_encoder(input_shape, latent_dim, **first)
         return {"encoder": encoder, "decoder": build_conv_decoder(latent_dim, input_shape, seed=decoder_seed)}
     widths = HIDDEN if hidden is None else tuple(hidden)
-    encoder = build_encoder(input_shape, latent_dim, hidden=widths, **first)
-    decoder = build_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=decoder_seed)
+    own: dict[str, Any] = {"batch_norm": batch_norm}
+    encoder = build_encoder(input_shape, latent_dim, hidden=widths, **first, **own)
+    decoder = build_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=decoder_seed, **own)
     return {"encoder": encoder, "decoder": decoder}
 
 

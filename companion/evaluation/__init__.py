@@ -1,4 +1,4 @@
-"""Scores of a trained model: likelihood bounds, units in use, and how codes are arranged."""
+"""Scores of a trained model: likelihood bounds, units in use, how codes are arranged, and how good samples are."""
 
 from companion.evaluation.likelihood import (
     active_units,
@@ -8,15 +8,33 @@ from companion.evaluation.likelihood import (
     log_likelihood,
     score,
 )
+from companion.evaluation.quality import (
+    Quality,
+    blurred,
+    class_means,
+    diversity_within,
+    judge_features,
+    mean_confidence,
+    precision_recall,
+    thresholded,
+)
 from companion.evaluation.separation import class_separation, distance_to_nearest
 
 __all__ = [
+    "Quality",
     "active_units",
     "active_units_per_layer",
+    "blurred",
+    "class_means",
     "class_separation",
     "code_variances",
     "distance_to_nearest",
+    "diversity_within",
     "is_binary",
+    "judge_features",
     "log_likelihood",
+    "mean_confidence",
+    "precision_recall",
     "score",
+    "thresholded",
 ]

@@ -18,6 +18,8 @@ from companion.errors import BadInput
 LEVEL = 0.95
 # measure -> arm -> seed -> figure
 Figures = Mapping[str, Mapping[str, Mapping[int, float]]]
+# arm -> its place on an axis, such as the k of a bound
+Places = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a relation ``holds``, and the interval of left side minus right side that decided it."""
+    """Whether a relation ``holds``, and the interval of left side minus right side that decided it.
+
+    Of a chain ``a < b < c`` that is the difference which came nearest to failing.
+    """
 
     relation: str
     holds: bool
@@ -102,55 +107,74 @@ def prediction_interval(
     return Interval(mean, mean - half, mean + half, n, level)
 
 
-def decide(relation: str, figures: Figures, level: float = LEVEL) -> Verdict:
+def decide(relation: str, figures: Figures, level: float = LEVEL, places: Places | None = None) -> Verdict:
     """Whether ``relation`` holds on the recorded ``figures`` (measure, arm, seed).
 
-    Relations: ``left < right`` and ``left > right``, where each side adds, subtracts and scales figures
-    ``measure[arm]`` and numbers; ``abs(left) < number``, the interval of ``left`` lying inside (-number, number).
+    Relations: ``left < right``, ``left > right`` and chains of one of them, where each side adds, subtracts and scales
+    figures ``measure[arm]``, numbers and ``slope(measure)``, the slope of a measure over the ``places`` of the arms;
+    ``abs(left) < number``, the interval of ``left`` lying inside (-number, number).
     Raises :class:`~companion.errors.BadInput` for anything else, and for figures that are not recorded.
     """
-    left, operator, right = _parts(relation)
-    if isinstance(operator, ast.Gt):
-        left, right = right, left
-    inner = _inside_abs(left)
+    verdicts = [_decide_pair(*pair, figures, relation, level, places or {}) for pair in _pairs(relation)]
+    return next((v for v in verdicts if not v.holds), verdicts[-1])
+
+
+def arms_of(relation: str, places: Places | None = None) -> set[tuple[str, str]]:
+    """The pairs (measure, arm) that a relation names; ``slope(measure)`` names every arm in ``places``."""
+    nodes = [node for left, _, right in _pairs(relation) for side in (left, right) for node in ast.walk(side)]
+    named = {_named(node, relation) for node in nodes if isinstance(node, ast.Subscript)}
+    sloped = {_sloped(node, relation) for node in nodes if _is_slope(node)}
+    return named | {(measure, arm) for measure in sloped for arm in places or {}}
+
+
+def _decide_pair(
+    left: ast.expr,
+    operator: ast.cmpop,
+    right: ast.expr,
+    figures: Figures,
+    relation: str,
+    level: float,
+    places: Places,
+) -> Verdict:
+    turned = isinstance(operator, ast.Gt)
+    small, large = (right, left) if turned else (left, right)
+    inner = _inside_abs(small)
     if inner is not None:
-        bound = _constant(right, relation)
-        difference = _interval(inner, figures, relation, level)
+        bound = _constant(large, relation)
+        difference = _interval(inner, figures, relation, level, places)
         return Verdict(relation, -bound < difference.low and difference.high < bound, difference)
-    difference = _interval(ast.BinOp(left, ast.Sub(), right), figures, relation, level)
-    if isinstance(operator, ast.Gt):
-        turned = Interval(-difference.mean, -difference.high, -difference.low, difference.n, level)
-        return Verdict(relation, turned.low > 0, turned)
-    return Verdict(relation, difference.high < 0, difference)
+    difference = _interval(ast.BinOp(left, ast.Sub(), right), figures, relation, level, places)
+    return Verdict(relation, difference.low > 0 if turned else difference.high < 0, difference)
 
 
-def arms_of(relation: str) -> set[tuple[str, str]]:
-    """The pairs (measure, arm) that a relation names."""
-    left, _, right = _parts(relation)
-    nodes = [node for side in (left, right) for node in ast.walk(side)]
-    return {_named(node, relation) for node in nodes if isinstance(node, ast.Subscript)}
-
-
-def _parts(relation: str) -> tuple[ast.expr, ast.cmpop, ast.expr]:
+def _pairs(relation: str) -> list[tuple[ast.expr, ast.cmpop, ast.expr]]:
+    """``a < b < c`` as (a, <, b) and (b, <, c)."""
     try:
         tree = ast.parse(relation, mode="eval").body
     except SyntaxError as error:
         raise BadInput(f"claim {relation!r} is not a relation: {_WANTED}") from error
-    if (
-        not isinstance(tree, ast.Compare)
-        or len(tree.ops) != 1
-        or not isinstance(tree.ops[0], (ast.Lt, ast.Gt))
-    ):
-        raise BadInput(f"claim {relation!r} is not one comparison: {_WANTED}")
-    return tree.left, tree.ops[0], tree.comparators[0]
+    kinds = {type(operator) for operator in tree.ops} if isinstance(tree, ast.Compare) else set()
+    if not isinstance(tree, ast.Compare) or kinds not in ({ast.Lt}, {ast.Gt}):
+        raise BadInput(f"claim {relation!r} is not a comparison: {_WANTED}")
+    sides = [tree.left, *tree.comparators]
+    return list(zip(sides[:-1], tree.ops, sides[1:], strict=True))
 
 
 _WANTED = "expected `left < right` or `left > right`; write for example nll[ladder] < nll[bottom_up]."
 
 
-def _interval(expression: ast.expr, figures: Figures, relation: str, level: float) -> Interval:
+def _interval(
+    expression: ast.expr, figures: Figures, relation: str, level: float, places: Places
+) -> Interval:
     """The interval of an expression that is computed for every seed that all of its arms share."""
-    named = {_named(n, relation) for n in ast.walk(expression) if isinstance(n, ast.Subscript)}
+    nodes = list(ast.walk(expression))
+    named = {_named(n, relation) for n in nodes if isinstance(n, ast.Subscript)}
+    sloped = {_sloped(n, relation) for n in nodes if _is_slope(n)}
+    if sloped and len(places) < 2:
+        raise BadInput(
+            f"claim {relation!r}: a slope needs two arms that have a place; give them `at = NUMBER`."
+        )
+    named |= {(measure, arm) for measure in sloped for arm in places}
     if not named:
         raise BadInput(f"claim {relation!r} names no figure: {_WANTED}")
     for measure, arm in named:
@@ -159,13 +183,17 @@ def _interval(expression: ast.expr, figures: Figures, relation: str, level: floa
     shared = sorted(set.intersection(*(set(figures[measure][arm]) for measure, arm in named)))
     if not shared:
         raise BadInput(f"claim {relation!r}: its arms share no seed; run them with the same seeds.")
-    return mean_interval([_value(expression, figures, seed, relation) for seed in shared], level)
+    return mean_interval([_value(expression, figures, seed, relation, places) for seed in shared], level)
 
 
-def _value(node: ast.expr, figures: Figures, seed: int, relation: str) -> float:
+def _value(node: ast.expr, figures: Figures, seed: int, relation: str, places: Places) -> float:
     if isinstance(node, ast.Subscript):
         measure, arm = _named(node, relation)
         return float(figures[measure][arm][seed])
+    if _is_slope(node):
+        measure = _sloped(node, relation)
+        heights = [float(figures[measure][arm][seed]) for arm in places]
+        return float(np.polyfit(list(places.values()), heights, 1)[0])
     if (
         isinstance(node, ast.Constant)
         and isinstance(node.value, (int, float))
@@ -173,11 +201,13 @@ def _value(node: ast.expr, figures: Figures, seed: int, relation: str) -> float:
     ):
         return float(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_value(node.operand, figures, seed, relation)
+        return -_value(node.operand, figures, seed, relation, places)
     if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        a, b = (_value(side, figures, seed, relation) for side in (node.left, node.right))
+        a, b = (_value(side, figures, seed, relation, places) for side in (node.left, node.right))
         return _ARITHMETIC[type(node.op)](a, b)
-    raise BadInput(f"claim {relation!r} holds {ast.unparse(node)!r}: expected figures, numbers and + - * /.")
+    raise BadInput(
+        f"claim {relation!r} holds {ast.unparse(node)!r}: expected figures, slopes, numbers and + - * /."
+    )
 
 
 _ARITHMETIC = {
@@ -195,6 +225,18 @@ def _named(node: ast.expr, relation: str) -> tuple[str, str]:
         if isinstance(node.slice, ast.Constant):
             return node.value.id, str(node.slice.value)
     raise BadInput(f"claim {relation!r}: expected measure[arm] with a name in the brackets.")
+
+
+def _is_slope(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "slope"
+
+
+def _sloped(node: ast.AST, relation: str) -> str:
+    """The measure in ``slope(measure)``."""
+    arguments = node.args if isinstance(node, ast.Call) else []
+    if len(arguments) == 1 and isinstance(arguments[0], ast.Name):
+        return arguments[0].id
+    raise BadInput(f"claim {relation!r}: expected slope(measure) with the name of one measure.")
 
 
 def _inside_abs(node: ast.expr) -> ast.expr | None:

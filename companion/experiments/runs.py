@@ -55,7 +55,7 @@ def load(out: Folder) -> tuple[Any, Record]:
     checkpoint = folder.checkpoint(record)
     from companion.experiments import training
 
-    return training.load_model(checkpoint, record["settings"]["model"]), record
+    return training.load_model(checkpoint, _settings_in(record, folder)), record
 
 
 def settings_of(out: Folder) -> Settings:

@@ -19,8 +19,9 @@ class Family:
     """The import path of a model, and what the command line must know about it before it is imported.
 
     ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
-    ``networks`` are those it can be built with, the default first; ``labels`` says whether it needs labels, and
-    ``latent_dim`` whether its code is a single vector of that size.
+    ``networks`` are those it can be built with, the default first; ``labels`` says whether it needs labels,
+    ``latent_dim`` whether its code is a single vector of that size, and ``batch_norm`` whether its dense layers can be
+    normalised.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Family:
     networks: tuple[str, ...] = ("dense", "conv")
     labels: bool = False
     latent_dim: bool = True
+    batch_norm: bool = True
 
 
 # A family joins the command line with an entry here; nothing is imported before it is built.
@@ -37,10 +39,18 @@ MODELS = {
         "companion.beta_vae:BetaVAE",
         {"beta": 4.0, "warm_up_steps": 0, "gamma": 0.0, "capacity": 0.0, "capacity_steps": 0},
     ),
-    "conditional_vae": Family("companion.conditional_vae:ConditionalVAE", {"prior": "standard"}, labels=True),
+    "conditional_vae": Family(
+        "companion.conditional_vae:ConditionalVAE", {"prior": "standard"}, labels=True, batch_norm=False
+    ),
     "hierarchical_vae": Family(
         "companion.hierarchical_vae:HierarchicalVAE",
-        {"latent_dims": (8, 2), "inference": "bottom_up", "free_bits": 0.0, "warm_up_steps": 0},
+        {
+            "latent_dims": (8, 2),
+            "inference": "bottom_up",
+            "merge": "precision",
+            "free_bits": 0.0,
+            "warm_up_steps": 0,
+        },
         latent_dim=False,
     ),
     "vq_vae": Family(
@@ -57,6 +67,7 @@ MODELS = {
         },
         networks=("conv",),
         latent_dim=False,
+        batch_norm=False,
     ),
     "discrete_vae": Family(
         "companion.discrete_vae:DiscreteVAE",
@@ -84,7 +95,8 @@ class Settings:
     ``model`` is one of ``MODELS``; ``dataset`` a name of ``companion.data`` or the path of an .npz file. ``binarize``
     is applied to the training images, in every epoch again if dynamic. ``images``: how many test images get the bound
     with ``k`` samples (None: all). ``seed`` fixes weights, noise, order and binarisation, but not which images are test
-    images: these are the same for every seed, so that runs can be compared.
+    images: these are the same for every seed, so that runs can be compared. ``variant`` is the import path
+    ``module:Class`` of a subclass of the model, which is trained in its place.
 
     Raises :class:`~companion.errors.BadInput` for the first value that is not allowed, naming those that are.
     Taught in chapter 11.
@@ -98,11 +110,13 @@ class Settings:
     learning_rate: float = 1e-3
     network: str | None = None
     hidden: tuple[int, ...] | None = None
+    batch_norm: bool = False
     binarize: str = "none"
     likelihood: str = "bernoulli"
     seed: int = 0
     k: int = 100
     images: int | None = None
+    variant: str | None = None
     options: dict[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,9 +131,11 @@ class Settings:
         plain["latent_dim"] = _check_latent_dim(self.model, self.latent_dim)
         plain["network"] = _check_network(self.model, self.network)
         plain["hidden"] = _check_hidden(plain["network"], self.hidden)
+        plain["batch_norm"] = _check_batch_norm(self.model, plain["network"], self.batch_norm)
         plain["options"] = _check_options(self.model, self.options)
         plain["dataset"] = _check_dataset(self.dataset)
         plain["learning_rate"] = _check_learning_rate(self.learning_rate)
+        plain["variant"] = _check_variant(self.variant)
         for name, value in plain.items():
             object.__setattr__(self, name, value)
 
@@ -188,6 +204,17 @@ def _check_hidden(network: str, hidden: Any) -> tuple[int, ...] | None:
     return tuple(check_whole_number("hidden", width) for width in hidden)
 
 
+def _check_batch_norm(model: str, network: str, batch_norm: Any) -> bool:
+    if not isinstance(batch_norm, bool):
+        raise BadInput(f"batch_norm={batch_norm!r}: expected True or False; pass one of them.")
+    if batch_norm and not (MODELS[model].batch_norm and network == "dense"):
+        raise BadInput(
+            f"batch_norm=True with model {model!r} and network {network!r}: expected the dense network of a model "
+            f"that can be normalised; leave it out."
+        )
+    return batch_norm
+
+
 def _check_options(model: str, options: Any) -> dict[str, Option]:
     """The options of a family, with defaults for those left out. The model itself checks their values."""
     known = MODELS[model].options
@@ -206,6 +233,16 @@ def _check_dataset(dataset: Any) -> str:
             f"dataset={dataset!r}: expected one of {', '.join(NAMES)}, or the path of an .npz file; pass a string."
         )
     return path
+
+
+def _check_variant(variant: Any) -> str | None:
+    """An import path; that it names a subclass is seen when it is imported."""
+    if variant is None or (isinstance(variant, str) and all(variant.partition(":"))):
+        return variant
+    raise BadInput(
+        f"variant={variant!r}: expected the import path of a subclass of the model; pass for example "
+        f"variant='mine.models:MyVAE', or leave it out."
+    )
 
 
 def _check_learning_rate(rate: Any) -> float:

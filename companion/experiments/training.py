@@ -39,7 +39,7 @@ def train(
         record = _first_record(settings, dataset, dataset_sha256, model)
         folder.commit(record, checkpoint_name(0), model.save)
     else:
-        model = load_model(folder.checkpoint(record), settings.model)
+        model = load_model(folder.checkpoint(record), settings)
         record = {
             **record,
             "settings": settings.recorded(),
@@ -64,11 +64,13 @@ def train(
 
 def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | None = None) -> keras.Model:
     """The compiled model that ``settings`` describe, for images of ``image_shape`` in ``num_classes``."""
-    family = _class_of(settings.model)
+    family = _class_of(settings)
     own: dict[str, Any] = (
         {**settings.options, "num_classes": num_classes} if num_classes else settings.options
     )
     sizes = {"input_shape": image_shape, "latent_dim": settings.latent_dim, "network": settings.network}
+    # Only families that can be normalised know the word.
+    sizes |= {"batch_norm": True} if settings.batch_norm else {}
     networks = family.build_networks(**sizes, hidden=settings.hidden, seed=settings.seed, **own)
     model = family(**networks, **own, likelihood=settings.likelihood, seed=settings.seed)
     # XLA draws another stream of noise: with it, a run on a GPU would differ from one on a CPU. JAX has no other way.
@@ -77,9 +79,9 @@ def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | N
     return model
 
 
-def load_model(checkpoint: Path, model_name: str) -> keras.Model:
+def load_model(checkpoint: Path, settings: Settings) -> keras.Model:
     """The model in a checkpoint, compiled, with the state of its optimizer and noise."""
-    _class_of(model_name)  # importing its module registers it with Keras
+    _class_of(settings)  # importing its module registers it with Keras
     return keras.models.load_model(checkpoint)
 
 
@@ -100,8 +102,28 @@ def evaluate(model: keras.Model, settings: Settings, dataset: Dataset) -> dict[s
     return {**scores, "binarization": how, "binarization_seed": seed if how == "static" else None}
 
 
-def _class_of(model_name: str) -> Any:
-    module, _, name = MODELS[model_name].path.partition(":")
+def _class_of(settings: Settings) -> Any:
+    """The class that ``settings`` name: that of the model, or the variant that takes its place."""
+    family = _imported(MODELS[settings.model].path)
+    if settings.variant is None:
+        return family
+    try:
+        variant = _imported(settings.variant)
+    except (ImportError, AttributeError) as error:
+        raise BadInput(
+            f"variant={settings.variant!r} cannot be imported ({error}): expected module:Class; correct the path, or "
+            f"call from the folder in which the module lies."
+        ) from error
+    if not (isinstance(variant, type) and issubclass(variant, family)):
+        raise BadInput(
+            f"variant={settings.variant!r} is no subclass of {family.__name__}: expected one; derive it from "
+            f"{MODELS[settings.model].path}."
+        )
+    return variant
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
 

@@ -27,9 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(ALL)} (default: all)")
     parser.add_argument("--out", type=Path, help="the explorer's folder (default: results/explorers/NAME)")
     chosen = parser.parse_args(argv)
-    # TensorFlow keeps quiet only if both are set before it is imported.
+    # TensorFlow keeps quiet only if this is set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
         for name in _known(chosen.names or ALL, chosen.out):
             out = chosen.out or Path("results", "explorers", name)

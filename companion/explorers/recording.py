@@ -114,9 +114,9 @@ def light_png(png: bytes, colours: int = 64) -> bytes:
 
 def folder() -> Path:
     """The folder of the recorded explorers: in the package if it was installed from a wheel, else in ``results``."""
-    package = Path(__file__).resolve().parent
-    installed, checkout = package / "recorded", package.parents[1] / "results" / "explorers"
-    return installed if installed.is_dir() else checkout
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "recorded" / "explorers"
+    return installed if installed.is_dir() else package.parent / "results" / "explorers"
 
 
 @cache

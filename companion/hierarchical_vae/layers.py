@@ -5,7 +5,7 @@ tensor per layer of shape ``(..., batch, latent_dims[l])``; axes before the batc
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -15,10 +15,12 @@ from keras import ops, random, tree
 from companion.batching import map_batches
 from companion.distributions import DiagonalNormal, reparameterize
 from companion.errors import BadInput, check_codes
-from companion.hierarchical_vae.networks import posteriors_of
+from companion.hierarchical_vae.merges import BY_NAME, Moments
+from companion.hierarchical_vae.networks import joint_parts_of, posteriors_of
 from companion.tensors import Tensor
 
-Moments = tuple[Tensor, Tensor]
+# q of a layer: from the code above and the moments of its prior, both None at the top, to mean and log variance.
+Posterior = Callable[[Any, Any], Moments]
 
 
 class LatentLayer(NamedTuple):
@@ -52,21 +54,6 @@ class LatentLayer(NamedTuple):
         return self.posterior.log_prob(self.z) - self.prior.log_prob(self.z)
 
 
-def ladder_merge(
-    weighted_mean: Tensor, log_var: Tensor, prior_mean: Tensor, prior_log_var: Tensor
-) -> Moments:
-    """The product of two normals, one from the image and one from the layer above: their precisions add up.
-
-    If the image gives mean m and variance v, 1/variance = 1/v + 1/v_prior and mean = variance (m/v + m_prior/v_prior),
-    in shapes that broadcast to ``(..., batch, latent_dim)``; returned are mean and log variance. ``weighted_mean`` is
-    m/v: as v grows, the gradient of the merged mean with respect to m vanishes, and that with respect to m/v does not.
-    Source: Sønderby et al. (2016), section 2.2. Taught in chapter 08.
-    """
-    merged_log_var = -ops.logaddexp(-log_var, -prior_log_var)
-    of_prior = ops.exp(merged_log_var - prior_log_var)
-    return ops.exp(merged_log_var) * weighted_mean + of_prior * prior_mean, merged_log_var
-
-
 def infer(
     inference: str,
     encoder: keras.Model,
@@ -75,13 +62,40 @@ def infer(
     noise: Sequence[Tensor],
     training: bool | None = None,
     top: DiagonalNormal | None = None,
+    merge: str = "precision",
 ) -> list[LatentLayer]:
     """Every layer that ``encoder`` infers from images ``x``, bottom first, ``bottom_up`` or ``top_down``."""
     if inference == "bottom_up":
         return infer_bottom_up(posteriors_of(encoder), priors, x, noise, training, top)
-    outputs = [ops.cast(out, "float32") for out in encoder(x, training=training)]
-    messages = list(zip(outputs[::2], outputs[1::2], strict=True))
-    return infer_top_down(messages, priors, noise, training, top)
+    posteriors: list[Posterior]
+    if merge == "concatenation":
+        features, parts = joint_parts_of(encoder)
+        h = features(x, training=training)  # (batch, features)
+        posteriors = [_joint(part, h, training) for part in parts]
+    else:
+        outputs = [ops.cast(out, "float32") for out in encoder(x, training=training)]
+        messages = list(zip(outputs[::2], outputs[1::2], strict=True))
+        posteriors = [_merged(message, merge) for message in messages]
+    return infer_top_down(posteriors, priors, noise, training, top)
+
+
+def _merged(message: Moments, merge: str) -> Posterior:
+    """q of a layer from its message and its prior; the top layer has its message alone."""
+    return lambda above, prior: message if prior is None else BY_NAME[merge](*message, *prior)
+
+
+def _joint(part: keras.Model, h: Tensor, training: bool | None) -> Posterior:
+    """q of a layer from the features ``h`` of the image beside the code above."""
+
+    def posterior(above: Tensor | None, prior: Moments | None) -> Moments:
+        if above is None:
+            return moments(part, h, training)
+        # The same features for every draw: (batch, features) to (..., batch, features).
+        lead = ops.zeros_like(above[..., :1])
+        beside = ops.cast(h, above.dtype) + lead
+        return moments(part, ops.concatenate([beside, above], axis=-1), training)
+
+    return posterior
 
 
 def infer_bottom_up(
@@ -103,28 +117,24 @@ def infer_bottom_up(
 
 
 def infer_top_down(
-    messages: Sequence[Moments],
+    posteriors: Sequence[Posterior],
     priors: Sequence[keras.Model],
     noise: Sequence[Tensor],
     training: bool | None = None,
     top: DiagonalNormal | None = None,
 ) -> list[LatentLayer]:
-    """Layers drawn from the top down: the top one from its message, each lower one from its message and its prior.
+    """Layers drawn from the top down: the top one from the image alone, each lower one given the layer above.
 
-    ``messages`` are what the encoder gives: mean and log variance of the top layer, and for each layer below it the
-    first two arguments of :func:`ladder_merge`; each ``(batch, latent_dims[l])``.
+    ``posteriors``, bottom first, give mean and log variance of q, each ``(..., batch, latent_dims[l])``, for the code
+    above and the mean and log variance of the prior that it makes; both are None at the top.
     """
     layers: list[LatentLayer] = []
-    for level in reversed(range(len(messages))):
-        if layers:
-            prior = moments(priors[level], layers[0].z, training)
-            mean, log_var = ladder_merge(*messages[level], *prior)
-            z = reparameterize(mean, log_var, noise[level])
-        else:
-            mean, log_var = messages[level]
-            z = reparameterize(mean, log_var, noise[level])
-            prior = _like(z, top)
-        layers.insert(0, LatentLayer(z, mean, log_var, *prior))
+    for level in reversed(range(len(posteriors))):
+        above = layers[0].z if layers else None
+        prior = None if above is None else moments(priors[level], above, training)
+        mean, log_var = posteriors[level](above, prior)
+        z = reparameterize(mean, log_var, noise[level])
+        layers.insert(0, LatentLayer(z, mean, log_var, *(_like(z, top) if prior is None else prior)))
     return layers
 
 
@@ -160,14 +170,12 @@ def noise_by_layer(epsilon: Tensor, latent_dims: Sequence[int]) -> list[Tensor]:
     return [epsilon[..., end - d : end] for d, end in zip(latent_dims, ends, strict=True)]
 
 
-def check_there_is_an_upper_layer(
-    latent_dims: tuple[int, ...], *, free_bits: Any, warm_up_steps: Any
-) -> None:
-    """Raise :class:`~companion.errors.BadInput` for a model of one layer with free bits or a warm-up."""
-    if len(latent_dims) == 1 and (free_bits or warm_up_steps):
+def check_there_is_an_upper_layer(latent_dims: tuple[int, ...], *, free_bits: Any) -> None:
+    """Raise :class:`~companion.errors.BadInput` for a model of one layer with free bits."""
+    if len(latent_dims) == 1 and free_bits:
         raise BadInput(
-            f"free_bits={free_bits!r} and warm_up_steps={warm_up_steps!r} with latent_dims={latent_dims}: expected at "
-            f"least two layers, since both act on those above the first; pass for example latent_dims=(8, 2)."
+            f"free_bits={free_bits!r} with latent_dims={latent_dims}: expected at least two layers, since free bits "
+            f"act on those above the first; pass for example latent_dims=(8, 2)."
         )
 
 

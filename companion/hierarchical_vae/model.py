@@ -1,7 +1,7 @@
 """A VAE with several layers of codes: bottom-up inference, and the ladder that infers from the top down. Chapter 08."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -23,6 +23,7 @@ from companion.hierarchical_vae.layers import (
 from companion.hierarchical_vae.networks import (
     INFERENCES,
     LATENT_DIMS,
+    MERGES,
     build_hierarchical_decoder,
     build_hierarchical_encoder,
     complete_pair,
@@ -36,18 +37,18 @@ from companion.vae import VAE, Terms
 
 
 def hierarchical_vae_loss(
-    log_likelihood: Tensor, kl_layers: Sequence[Tensor], *, upper_weight: Any = 1.0, least: float = 0.0
+    log_likelihood: Tensor, kl_layers: Sequence[Tensor], *, weight: Any = 1.0, least: float = 0.0
 ) -> Tensor:
     """The negative ELBO of each image, ``KL_1 + KL_2 + ... - log p(x|z1)``: shape ``(batch,)``, in nats.
 
-    ``kl_layers`` holds the KL term of each layer, bottom first, each ``(batch,)``. ``upper_weight`` multiplies the KL
-    of the layers above the first. With ``least`` above 0 the KL of each of these enters as in
+    ``kl_layers`` holds the KL term of each layer, bottom first, each ``(batch,)``. ``weight`` multiplies every
+    one of them. With ``least`` above 0 the KL of each layer above the first enters as in
     :func:`~companion.objectives.free_bits`, the layer counting as one unit. With either the value is no longer a bound.
     Source: Sønderby et al. (2016). Taught in chapter 08.
     """
-    terms = elbo_terms(log_likelihood, kl_layers[0])
-    upper = [free_bits(kl[:, None], least) if least else kl for kl in kl_layers[1:]]
-    return -terms["elbo"] + upper_weight * sum(upper, ops.zeros_like(log_likelihood))
+    bottom, *upper = kl_layers
+    kl = sum((free_bits(each[:, None], least) if least else each for each in upper), bottom)  # (batch,)
+    return -elbo_terms(log_likelihood, weight * kl)["elbo"]
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -56,16 +57,18 @@ class HierarchicalVAE(FollowsSchedules, VAE):
 
     ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the KL of the top layer is exact, that of a lower layer is
     estimated by log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer from the
-    image and p(z1|z2) merged: every KL is exact, given the layer above. With one layer both are the VAE. The KL of each
-    layer above the first enters the loss as max(``free_bits``, batch mean), in nats; over ``warm_up_steps`` steps of
-    the optimizer its weight rises from 0 to 1. Build ``encoder`` and ``decoder`` with
+    image and p(z1|z2) joined as ``merge`` says: ``precision`` and ``mean`` multiply two normals, ``residual`` moves the
+    prior, ``concatenation`` is a network that takes both (:mod:`companion.hierarchical_vae.merges`). Every KL is then
+    exact, given the layer above. With one layer both are the VAE. Over ``warm_up_steps`` steps of the optimizer the
+    weight of every KL rises from 0 to 1; that of each layer above the first enters the loss as max(``free_bits``, batch
+    mean), in nats. Build ``encoder`` and ``decoder`` with
     :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and
     :func:`~companion.hierarchical_vae.build_hierarchical_decoder`, or from parts of your own.
 
     History and ``evaluate`` also report ``kl_1``, ``kl_2``, ..., without weights, which add up to ``kl_loss``.
     ``encode``, ``decode`` and ``latent_dim`` are those of z1.
-    Raises :class:`~companion.errors.BadInput` for sizes and networks that do not fit, and for free bits or a warm-up
-    where there is no upper layer. Sources: Sønderby et al. (2016); Kingma et al. (2016). Taught in chapter 08.
+    Raises :class:`~companion.errors.BadInput` for sizes and networks that do not fit, and for free bits where there is
+    no upper layer. Sources: Sønderby et al. (2016); Kingma et al. (2016). Taught in chapter 08.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         *,
         latent_dims: Sequence[int] = LATENT_DIMS,
         inference: str = "bottom_up",
+        merge: str = "precision",
         free_bits: float = 0.0,
         warm_up_steps: int = 0,
         input_shape: Sequence[int] = (28, 28, 1),
@@ -82,13 +86,15 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         **kwargs: Any,
     ):
         inference = check_choice("inference", inference, INFERENCES)
-        encoder, decoder, dims = complete_pair(encoder, decoder, latent_dims, inference, input_shape, seed)
+        self.merge = check_choice("merge", merge, MERGES)
+        how = (inference, merge, input_shape, seed)
+        encoder, decoder, dims = complete_pair(encoder, decoder, latent_dims, *how)
         super().__init__(encoder, decoder, seed=seed, **kwargs)
         self.latent_dims, self.latent_dim, self.inference = dims, dims[0], inference
         self.free_bits = check_number("free_bits", free_bits)
         self.warm_up_steps = check_whole_number("warm_up_steps", warm_up_steps, at_least=0)
-        check_there_is_an_upper_layer(dims, free_bits=free_bits, warm_up_steps=warm_up_steps)
-        self.upper_weight = warm_up(self.warm_up_steps) if self.warm_up_steps else 1.0
+        check_there_is_an_upper_layer(dims, free_bits=free_bits)
+        self.weight = warm_up(self.warm_up_steps) if self.warm_up_steps else 1.0
         self.layer_trackers = [keras.metrics.Mean(name=f"kl_{n}") for n in range(1, len(dims) + 1)]
 
     # Properties, so that Keras does not list the parts of both networks a second time.
@@ -118,7 +124,8 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         ``epsilon`` has shape ``(batch, sum(latent_dims))``, or ``(k, batch, ...)`` for k draws per image.
         """
         noise = noise_by_layer(epsilon, self.latent_dims)
-        return infer(self.inference, self.encoder, self.prior_parts, x, noise, training, self.prior_of(x))
+        how = (training, self.prior_of(x), self.merge)
+        return infer(self.inference, self.encoder, self.prior_parts, x, noise, *how)
 
     def terms(self, x: Tensor, y_pred: dict[str, Any]) -> Terms:
         """The terms of the ELBO and the KL of each layer, ``kl_1``, ``kl_2``, ...: each ``(batch,)``, in nats."""
@@ -133,8 +140,8 @@ class HierarchicalVAE(FollowsSchedules, VAE):
     def objective(self, terms: Terms) -> Tensor:
         """What is minimised: the negative ELBO of each image, ``(batch,)``, with free bits and warm-up if set."""
         kls = [terms[tracker.name] for tracker in self.layer_trackers]
-        weight = self.now(self.upper_weight)
-        return hierarchical_vae_loss(terms["log_likelihood"], kls, upper_weight=weight, least=self.free_bits)
+        weight = self.now(self.weight)
+        return hierarchical_vae_loss(terms["log_likelihood"], kls, weight=weight, least=self.free_bits)
 
     def track(self, terms: Terms, sample_weight: Tensor) -> None:
         super().track(terms, sample_weight)
@@ -207,8 +214,13 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         return {"kl_per_layer": [float(np.mean(terms[t.name])) for t in self.layer_trackers]}
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("inference", "free_bits", "warm_up_steps")}
+        own = {name: getattr(self, name) for name in ("inference", "merge", "free_bits", "warm_up_steps")}
         return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        # Before there was a choice, this was the only way to join image and upper layer.
+        return super().from_config({"merge": "precision", **config}, custom_objects)
 
     @classmethod
     def build_networks(
@@ -218,15 +230,18 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         *,
         network: str = "dense",
         hidden: Sequence[int] | None = None,
+        batch_norm: bool = False,
         seed: int | None = None,
         latent_dims: Sequence[int] = LATENT_DIMS,
         inference: str = "bottom_up",
+        merge: str = "precision",
         **own: Any,
     ) -> dict[str, keras.Model]:
         widths = HIDDEN if hidden is None else tuple(hidden)
         seeds = seeds_of_networks(seed)
-        up: dict[str, Any] = {"inference": inference, "network": network, "hidden": widths, "seed": seeds[0]}
-        down: dict[str, Any] = {"network": network, "hidden": widths[::-1], "seed": seeds[1]}
+        both: dict[str, Any] = {"network": network, "batch_norm": batch_norm}
+        up = {**both, "inference": inference, "merge": merge, "hidden": widths, "seed": seeds[0]}
+        down = {**both, "hidden": widths[::-1], "seed": seeds[1]}
         return {
             "encoder": build_hierarchical_encoder(input_shape, latent_dims, **up),
             "decoder": build_hierarchical_decoder(latent_dims, input_shape, **down),

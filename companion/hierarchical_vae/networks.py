@@ -18,6 +18,8 @@ from companion.networks import HIDDEN, build_conv_decoder, build_conv_encoder, b
 from companion.tensors import Tensor
 
 INFERENCES = ("bottom_up", "top_down")
+# How top-down inference joins what the image says with the layer above.
+MERGES = ("precision", "mean", "residual", "concatenation")
 NETWORKS = ("dense", "conv")
 LATENT_DIMS = (8, 2)
 UPPER_HIDDEN = (256,)
@@ -31,40 +33,51 @@ def build_hierarchical_encoder(
     latent_dims: Sequence[int] = LATENT_DIMS,
     *,
     inference: str = "bottom_up",
+    merge: str = "precision",
     network: str = "dense",
     hidden: Sequence[int] = HIDDEN,
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
+    batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
     """The inference network for layers of codes of sizes ``latent_dims``, the layer next to the pixels first.
 
     ``bottom_up`` maps images ``(batch, *input_shape)`` to ``[z1_mean, z1_log_var, z1, z2_mean, z2_log_var, z2, ...]``,
     each ``(batch, latent_dims[l])``: q(z1|x), then q(z2|z1). ``top_down`` maps them to ``[mean_1, log_var_1, mean_2,
-    log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above. Below
-    the top layer these means are divided by their variances, as :func:`~companion.hierarchical_vae.ladder_merge`
-    expects them.
-    ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes.
+    log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above
+    (:mod:`companion.hierarchical_vae.merges`). With ``merge="concatenation"`` a lower layer has a network of its own,
+    which takes the features of the image and the code above, and the outputs are mean and log variance of q.
+    ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes; ``batch_norm``
+    normalises the inputs of every ReLU of dense layers over the batch.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 08.
     """
     dims = check_latent_dims(latent_dims)
     check_choice("inference", inference, INFERENCES)
     check_choice("network", network, NETWORKS)
+    check_choice("merge", merge, MERGES)
     seeds = _seeds_of_parts(seed, len(dims) + 1)
+    how: dict[str, Any] = {"batch_norm": batch_norm}
     if inference == "top_down":
-        features = _features(input_shape, network, hidden, seeds[0])
+        features = _features(input_shape, network, hidden, batch_norm, seeds[0])
+        joined = merge == "concatenation"
+        width = features.output_shape[-1]
         heads = [
             build_encoder(
-                features.output_shape[1:], dim, hidden=upper_hidden if level else (), seed=part_seed
+                (width + dims[level + 1] if joined and level < len(dims) - 1 else width,),
+                dim,
+                hidden=upper_hidden if level or joined else (),
+                seed=part_seed,
+                **how,
             )
             for level, (dim, part_seed) in enumerate(zip(dims, seeds[1:], strict=True))
         ]
-        return _message_encoder(features, heads)
+        return _joint_encoder(features, heads) if joined else _message_encoder(features, heads)
     if network == "conv":
         first = build_conv_encoder(input_shape, dims[0], seed=seeds[0])
     else:
-        first = build_encoder(input_shape, dims[0], hidden=hidden, seed=seeds[0])
+        first = build_encoder(input_shape, dims[0], hidden=hidden, seed=seeds[0], **how)
     upper = [
-        build_encoder((below,), dim, hidden=upper_hidden, seed=part_seed)
+        build_encoder((below,), dim, hidden=upper_hidden, seed=part_seed, **how)
         for below, dim, part_seed in zip(dims, dims[1:], seeds[1:], strict=False)
     ]
     return chain_encoder([first, *upper])
@@ -77,6 +90,7 @@ def build_hierarchical_decoder(
     network: str = "dense",
     hidden: Sequence[int] = HIDDEN[::-1],
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
+    batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
     """The generative network: codes of the top layer ``(batch, latent_dims[-1])`` to logits ``(batch, *output_shape)``.
@@ -90,9 +104,9 @@ def build_hierarchical_decoder(
         shape = (output_shape,) if isinstance(output_shape, int) else output_shape
         pixels = build_conv_decoder(dims[0], shape, seed=seeds[0])
     else:
-        pixels = build_decoder(dims[0], output_shape, hidden=hidden, seed=seeds[0])
+        pixels = build_decoder(dims[0], output_shape, hidden=hidden, batch_norm=batch_norm, seed=seeds[0])
     priors = [
-        build_encoder((above,), dim, hidden=upper_hidden, seed=part_seed)
+        build_encoder((above,), dim, hidden=upper_hidden, batch_norm=batch_norm, seed=part_seed)
         for dim, above, part_seed in zip(dims, dims[1:], seeds[1:], strict=False)
     ]
     return chain_decoder(pixels, priors)
@@ -131,6 +145,13 @@ def generators_of(decoder: Any) -> tuple[keras.Model, list[keras.Model]]:
     return pixels, _parts_from(decoder, "p_z", first=1)
 
 
+def joint_parts_of(encoder: Any) -> tuple[keras.Model, list[keras.Model]]:
+    """The features of an encoder that concatenates, and its parts q(z1|h, z2), q(z2|h, z3), ..., q(zL|h)."""
+    advice = "build_hierarchical_encoder(..., inference='top_down', merge='concatenation')"
+    first = _part("encoder", encoder, "joint_1", advice)
+    return _part("encoder", encoder, "features", advice), [first, *_parts_from(encoder, "joint_", first=2)]
+
+
 def sizes_of_encoder(encoder: Any, inference: str) -> tuple[int, ...]:
     """The sizes of the layers that an encoder infers, bottom first; BadInput unless it suits ``inference``."""
     if inference == "bottom_up":
@@ -156,6 +177,7 @@ def complete_pair(
     decoder: Any,
     latent_dims: Sequence[int],
     inference: str,
+    merge: str,
     input_shape: Sequence[int],
     seed: int | None,
 ) -> tuple[keras.Model, keras.Model, tuple[int, ...]]:
@@ -171,12 +193,15 @@ def complete_pair(
         )
     if encoder is not None:
         dims, input_shape = sizes_of_encoder(encoder, inference), encoder.input_shape[1:]
+        if inference == "top_down" and merge == "concatenation":
+            joint_parts_of(encoder)
     elif decoder is not None:
         dims, input_shape = sizes_of_decoder(decoder), decoder.output_shape[1:]
     shape = tuple(input_shape)
     encoder_seed, decoder_seed = seeds_of_networks(seed)
     if encoder is None:
-        encoder = build_hierarchical_encoder(shape, dims, inference=inference, seed=encoder_seed)
+        how = {"inference": inference, "merge": merge}
+        encoder = build_hierarchical_encoder(shape, dims, **how, seed=encoder_seed)
     if decoder is None:
         decoder = build_hierarchical_decoder(dims, shape, seed=decoder_seed)
     there, gives = sizes_of_decoder(decoder), tuple(decoder.output_shape[1:])
@@ -199,14 +224,16 @@ def check_latent_dims(latent_dims: Any) -> tuple[int, ...]:
 
 
 def _features(
-    input_shape: Sequence[int], network: str, hidden: Sequence[int], seed: int | None
+    input_shape: Sequence[int], network: str, hidden: Sequence[int], batch_norm: bool, seed: int | None
 ) -> keras.Model:
     """The part that all layers of a top-down encoder share: the hidden layers of the usual encoder, without heads."""
     if network == "conv":
         code = build_conv_encoder(input_shape, FEATURES, variational=False, seed=seed)
     else:
-        code = build_encoder(input_shape, hidden[-1], hidden=hidden[:-1], variational=False, seed=seed)
-    return keras.Model(code.input, layers.ReLU()(code.output), name="features")
+        how: dict[str, Any] = {"variational": False, "batch_norm": batch_norm, "seed": seed}
+        code = build_encoder(input_shape, hidden[-1], hidden=hidden[:-1], **how)
+    h = layers.BatchNormalization()(code.output) if batch_norm else code.output
+    return keras.Model(code.input, layers.ReLU()(h), name="features")
 
 
 def _message_encoder(features: keras.Model, heads: Sequence[keras.Model]) -> keras.Model:
@@ -215,6 +242,20 @@ def _message_encoder(features: keras.Model, heads: Sequence[keras.Model]) -> ker
     h = features(images)  # (batch, features)
     named = [_named(head, f"message_{level}") for level, head in enumerate(heads, start=1)]
     return keras.Model(images, [out for head in named for out in head(h)[:2]], name="encoder")
+
+
+def _joint_encoder(features: keras.Model, parts: Sequence[keras.Model]) -> keras.Model:
+    """From images to mean and log variance of each layer; each lower one takes the features and the code above it."""
+    images = keras.Input(features.input_shape[1:], name="images")
+    h = features(images)  # (batch, features)
+    named = [_named(part, f"joint_{level}") for level, part in enumerate(parts, start=1)]
+    outputs: list[Tensor] = []
+    given = h
+    for part in reversed(named):
+        mean, log_var, z = part(given)
+        outputs = [mean, log_var, *outputs]
+        given = layers.Concatenate()([h, z])  # (batch, features + latent_dims[l])
+    return keras.Model(images, outputs, name="encoder")
 
 
 def _named(part: keras.Model, name: str) -> keras.Model:

@@ -16,6 +16,7 @@ from companion.plots.images import decoded_points, originals_and_reconstructions
 from companion.plots.latent import latent_lines, manifold_grid
 from companion.plots.lines import bars, histogram, line_plot
 from companion.plots.scatter import latent_scatter
+from companion.plots.seeds import seed_dots
 from companion.plots.traversals import traversals
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "model_diagram",
     "originals_and_reconstructions",
     "samples",
+    "seed_dots",
     "traversals",
 ]

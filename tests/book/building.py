@@ -16,7 +16,7 @@ from docutils import nodes
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ("build", "-W", "-n", "--keep-going")
 LONGEST_BUILD = 300
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_BACKEND": "tensorflow"}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
 
 @dataclass(frozen=True)

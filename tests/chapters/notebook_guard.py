@@ -6,6 +6,10 @@ nbval finds the notebooks, starts a kernel for each and runs the cells; the guar
 
 - a number written with a decimal point or an exponent may move by ``RTOL`` of its stored value; a cell tagged
   ``rtol=0.1`` allows itself more;
+- a cell tagged ``evidence=ladder:top_down:nll`` prints what one seed of that arm gave: its first decimal number, as
+  stored and as printed now, lies in the interval in which the recorded seeds predict a further one, at a level that
+  leaves all such figures of the book together one false alarm in a hundred runs. A second such tag speaks of the
+  second number, and so on; whole numbers do not count;
 - whole numbers, and the text between numbers, agree exactly (blanks beside a number are padding and do not
   count);
 - ``text/markdown``, in which source listings arrive, agrees exactly, numbers included;
@@ -19,23 +23,29 @@ nbval finds the notebooks, starts a kernel for each and runs the cells; the guar
   ``nbval-skip``, and then it stores no output.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from companion import evidence
+from companion.experiments.claims import Interval
 from tools.execute import chapter_environment, first_line
 
 # Whoever runs the chapters learns how long they took.
 pytest_plugins = ["tests.chapters.chapter_times"]
 
+CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
 # The tolerance of the whole book. Training is not bit-deterministic, and other processors differ more
 # than one does from itself; a mistake in a loss moves its figures much further.
 RTOL = 0.02
+NONE_PREDICTED: Iterator[Interval] = iter(())
 # Numbers this close to zero are equal to it: rounding noise has no meaningful relative difference.
 ATOL = 1e-6
 
@@ -79,16 +89,31 @@ def as_float(number: str) -> float:
     return float(number.replace(",", "").replace("\u2212", "-"))
 
 
-def text_differences(stored: str, fresh: str, rtol: float) -> list[str]:
-    """What differs between two texts whose decimal numbers may move by ``rtol``."""
+def text_differences(
+    stored: str, fresh: str, rtol: float, predicted: Iterator[Interval] = NONE_PREDICTED
+) -> list[str]:
+    """What differs between two texts whose decimal numbers may move by ``rtol``, the first of them as ``predicted``."""
     stored, fresh = blank_what_always_varies(stored), blank_what_always_varies(fresh)
     if PADDED_NUMBER.sub("\0", stored) != PADDED_NUMBER.sub("\0", fresh):
         return [first_differing_line(stored, fresh, lambda line: PADDED_NUMBER.sub("\0", line))]
     found = []
     for old, new in zip(NUMBER.finditer(stored), NUMBER.finditer(fresh), strict=True):
+        if not (is_whole(old.group()) and is_whole(new.group())) and (interval := next(predicted, None)):
+            found += outside(old.group(), new.group(), interval)
+            continue
         if difference := number_difference(old.group(), new.group(), rtol):
             found.append(f"{difference} (in the line `{line_around(new)}`)")
     return found
+
+
+def outside(stored: str, fresh: str, interval: Interval) -> list[str]:
+    """What is wrong with a number that one further seed may give only inside ``interval``, stored and printed now."""
+    return [
+        f"{when} {number}, which lies outside [{interval.low:.4g}, {interval.high:.4g}], where the recorded seeds "
+        f"predict another one"
+        for when, number in (("stored", stored), ("now", fresh))
+        if not interval.low <= as_float(number) <= interval.high
+    ]
 
 
 def line_around(match: re.Match[str]) -> str:
@@ -133,11 +158,14 @@ def by_kind(outputs: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def differences(
-    stored: Iterable[dict[str, Any]], fresh: Iterable[dict[str, Any]], rtol: float | None = None
+    stored: Iterable[dict[str, Any]],
+    fresh: Iterable[dict[str, Any]],
+    rtol: float | None = None,
+    predicted: Iterable[Interval] = (),
 ) -> list[str]:
     """What differs between the ``stored`` and the ``fresh`` outputs of a cell, in plain words."""
     old, new = by_kind(stored), by_kind(fresh)
-    found = []
+    found, waiting = [], iter(predicted)
     for kind in dict.fromkeys(["figure", *old, *new]):  # a missing figure also misses its description
         befores, nows = old.get(kind, []), new.get(kind, [])
         if len(befores) != len(nows):
@@ -146,7 +174,13 @@ def differences(
             )
             continue
         for before, now in zip(befores, nows, strict=True):
-            found += [f"{kind}: {difference}" for difference in content_differences(kind, before, now, rtol)]
+            told = content_differences(kind, before, now, rtol, waiting)
+            found += [f"{kind}: {difference}" for difference in told]
+    # Where outputs differ in form, their numbers were not compared and intervals are left over for that reason.
+    if not found and (left := len(list(waiting))):
+        found.append(
+            f"{left} of its evidence tags have no decimal number to speak of; print it, or drop the tag"
+        )
     return found
 
 
@@ -157,12 +191,15 @@ def shown(befores: list[Any], nows: list[Any]) -> str:
     return f" ({side}: `{extra[0][:100]}`)" if extra else ""
 
 
-def content_differences(kind: str, before: Any, now: Any, rtol: float | None) -> list[str]:
+def content_differences(
+    kind: str, before: Any, now: Any, rtol: float | None, predicted: Iterator[Interval] = NONE_PREDICTED
+) -> list[str]:
     """``rtol`` is what the cell asks for itself, None where it has no tag."""
     if kind == DESCRIPTION and rtol is None:
         before, now = (PADDED_NUMBER.sub(" some ", words) for words in (before, now))
     if kind != "text/markdown" and isinstance(before, str) and isinstance(now, str):
-        return text_differences(before, now, RTOL if rtol is None else rtol)
+        of_cell = NONE_PREDICTED if kind == DESCRIPTION else predicted
+        return text_differences(before, now, RTOL if rtol is None else rtol, of_cell)
     if before == now:
         return []
     return [first_differing_line(str(before), str(now)) + "; this kind of output must agree exactly"]
@@ -184,6 +221,36 @@ def tolerance_of(cell: dict[str, Any]) -> float | None:
     return None
 
 
+def evidence_tags(cell: dict[str, Any]) -> list[str]:
+    return [tag for tag in tags_of(cell) if tag.startswith("evidence=")]
+
+
+def predictions_of(cell: dict[str, Any], guarded: int) -> list[Interval]:
+    """The intervals of the ``evidence`` tags of ``cell``; ``guarded`` figures are checked so in the whole book.
+
+    Raises ``ValueError`` for a tag that names no recorded figure.
+    """
+    found = []
+    for tag in evidence_tags(cell):
+        parts = tag.removeprefix("evidence=").split(":")
+        if len(parts) != 3:
+            raise ValueError(
+                f"the tag {tag!r} names no figure; write for example evidence=ladder:top_down:nll"
+            )
+        try:
+            found.append(evidence.expected(*parts, guarded=guarded))
+        except ValueError as error:
+            raise ValueError(f"the tag {tag!r}: {error}") from error
+    return found
+
+
+@cache
+def guarded_figures(chapters: Path = CHAPTERS) -> int:
+    """How many figures of the whole book are checked against recorded seeds."""
+    notebooks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(chapters.glob("*.ipynb"))]
+    return sum(len(evidence_tags(cell)) for notebook in notebooks for cell in notebook["cells"]) or 1
+
+
 def stored_faults(cell: Any, options: dict[str, bool]) -> list[str]:
     """What is wrong with a cell as it is stored, before it is run; ``options`` are what nbval read off it."""
     tags = tags_of(cell)
@@ -202,6 +269,7 @@ def stored_faults(cell: Any, options: dict[str, bool]) -> list[str]:
         return [f"an error is stored, {errors[0]}; mend the cell and run `make execute`"]
     try:
         tolerance_of(cell)
+        predictions_of(cell, guarded_figures())
     except ValueError as error:
         return [str(error)]
     return []
@@ -225,7 +293,8 @@ class GuardedCell(IPyNbCell):
 
     def compare_outputs(self, test: Any, ref: Any, skip_compare: Any = None) -> bool:
         """Called by nbval with the fresh outputs and the stored ones, their printed text already joined."""
-        found = differences(ref, test, tolerance_of(self.cell))
+        predicted = predictions_of(self.cell, guarded_figures())
+        found = differences(ref, test, tolerance_of(self.cell), predicted)
         self.comparison_traceback = found
         return not found
 

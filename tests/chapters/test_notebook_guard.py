@@ -14,7 +14,16 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.chapters.notebook_guard import ATOL, RTOL, differences, text_differences
+from companion import evidence
+from companion.experiments.claims import Interval
+from tests.chapters.notebook_guard import (
+    ATOL,
+    RTOL,
+    differences,
+    guarded_figures,
+    predictions_of,
+    text_differences,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = ["-p", "tests.chapters.notebook_guard", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=20"]
@@ -195,8 +204,8 @@ CASES = [
     Case("an empty cell", "", [], executed=False),
     Case(
         "environment",
-        "print(os.environ['DATASET'], os.environ['TF_ENABLE_ONEDNN_OPTS'])",
-        [printed("digits 0\n")],
+        "print(os.environ['DATASET'], os.environ['COMPANION_QUIET'])",
+        [printed("digits 1\n")],
     ),
     Case("interpreter", f"print(sys.executable == {sys.executable!r})", [printed("True\n")]),
 ]
@@ -359,3 +368,55 @@ def test_numbers_that_describe_a_figure_count_only_where_the_cell_asks():
     assert differences(stored, moved) == []
     assert differences(stored, moved, 0.05)
     assert differences(stored, figure_output("Pixels from -3.1 to 3.8, 72% in place."))
+
+
+# --- Figures that recorded seeds predict ----------------------------------------------------------------------------
+
+NINETY = Interval(90.0, 88.0, 92.0, 5)
+
+
+def test_a_predicted_figure_may_move_as_far_as_another_seed_would():
+    def found(stored, fresh, *intervals):
+        return differences([printed(stored)], [printed(fresh)], predicted=intervals)
+
+    # Three per cent apart, which the tolerance of the book would not allow.
+    assert found("epoch 30, nll 89.0", "epoch 30, nll 91.7", NINETY) == []
+    assert found("epoch 30, nll 89.0", "epoch 31, nll 91.7", NINETY) != []
+    (outside,) = found("nll 89.0", "nll 92.4", NINETY)
+    assert "now 92.4, which lies outside [88, 92], where the recorded seeds predict another one" in outside
+    (outside,) = found("nll 87.0", "nll 89.0", NINETY)
+    assert outside.startswith("printed text: stored 87.0")
+    # The first tag speaks of the first number; what no tag speaks of keeps the tolerance of the book.
+    assert found("nll 89.0, kl 24.0", "nll 91.7, kl 24.1", NINETY) == []
+    assert len(found("nll 89.0, kl 24.0", "nll 91.7, kl 29.0", NINETY)) == 1
+    assert found("nll 89.0, kl 24.0", "nll 91.7, kl 29.0", NINETY, Interval(26.0, 20.0, 32.0, 5)) == []
+    assert "1 of its evidence tags have no decimal number" in found("nll 89.0", "nll 91.7", NINETY, NINETY)[0]
+
+
+def cell(*tags: str) -> dict:
+    return {"metadata": {"tags": list(tags)}}
+
+
+def test_a_tag_names_a_recorded_figure():
+    tag = "evidence=mnist-plane:plane"
+    with pytest.raises(ValueError, match="names no figure; write for example evidence=ladder:top_down:nll"):
+        predictions_of(cell(tag), 10)
+    with pytest.raises(ValueError, match="'evidence=nothing:plane:kl': experiment 'nothing' is not declared"):
+        predictions_of(cell("evidence=nothing:plane:kl"), 10)
+    assert predictions_of(cell("rtol=0.1"), 10) == []
+
+
+def test_the_more_figures_are_guarded_the_wider_their_intervals(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        evidence, "expected", lambda *names, guarded: asked.append((*names, guarded)) or NINETY
+    )
+    assert predictions_of(cell("explorer", "evidence=a:b:c", "evidence=a:b:d"), 40) == [NINETY, NINETY]
+    assert asked == [("a", "b", "c", 40), ("a", "b", "d", 40)]
+
+
+def test_all_chapters_are_counted(tmp_path):
+    for name, tags in (("one", ["evidence=a:b:c", "evidence=a:b:d"]), ("two", ["rtol=0.1"]), ("three", [])):
+        notebook = new_notebook(cells=[new_code_cell("1", metadata={"tags": tags})])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    assert guarded_figures(tmp_path) == 2

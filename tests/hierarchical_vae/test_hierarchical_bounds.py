@@ -17,7 +17,6 @@ from companion.hierarchical_vae.layers import (
     call_on_codes,
     infer_bottom_up,
     infer_top_down,
-    ladder_merge,
 )
 from companion.hierarchical_vae.networks import build_hierarchical_decoder, build_hierarchical_encoder
 from companion.linear_gaussian import LinearGaussian, TwoLayerLinearGaussian
@@ -314,30 +313,6 @@ def test_every_part_learns_from_the_loss(inference, images):
 # --- The pieces ------------------------------------------------------------------------------------------------------
 
 
-def test_a_merge_adds_precisions():
-    mean, log_var = (as_numpy(out) for out in ladder_merge(2.0 / 0.5, math.log(0.5), -1.0, math.log(0.25)))
-    # Precisions 2 and 4: variance 1/6, mean (2 * 2 - 1 * 4) / 6.
-    np.testing.assert_allclose(mean, 0.0, atol=1e-6)
-    np.testing.assert_allclose(log_var, -math.log(6), rtol=1e-6)
-
-
-def test_a_vague_message_leaves_the_prior_and_a_sharp_one_replaces_it():
-    vague = ladder_merge(*(np.float32(v) for v in (0.0, 60.0, -1.0, 0.5)))
-    np.testing.assert_allclose(as_numpy(vague), [-1.0, 0.5], rtol=1e-6)
-    sharp = ladder_merge(*(np.float32(v) for v in (5.0 * math.exp(30), -30.0, -1.0, 0.5)))
-    np.testing.assert_allclose(as_numpy(sharp), [5.0, -30.0], rtol=1e-5)
-
-
-def test_a_vague_message_still_has_a_gradient():
-    import tensorflow as tf
-
-    # As a plain mean it would have none: a unit that fell silent could never speak again.
-    message = tf.Variable(0.0)
-    with tf.GradientTape() as tape:
-        mean, _ = ladder_merge(message, 10.0, -1.0, 0.5)
-    np.testing.assert_allclose(tape.gradient(mean, message), math.exp(0.5), rtol=1e-3)
-
-
 def test_a_draw_has_the_moments_it_is_given():
     np.testing.assert_allclose(as_numpy(reparameterize(1.0, math.log(4.0), np.array([0.0, 1.5]))), [1.0, 4.0])
 
@@ -356,7 +331,11 @@ def test_layers_tell_dropout_whether_they_train(infer):
     dropped = keras.layers.Dropout(0.5, seed=0)(x)
     prior = keras.Model(x, [dropped, dropped, dropped])
     ones, noise = np.ones((50, 4), "float32"), [np.zeros((50, 4), "float32")] * 2
-    given = ([prior, prior], [prior], ones) if infer is infer_bottom_up else ([(ones, ones)] * 2, [prior])
+    given = (
+        ([prior, prior], [prior], ones)
+        if infer is infer_bottom_up
+        else ([lambda above, prior: (ones, ones)] * 2, [prior])
+    )
     for training in (True, False):
         bottom, _ = infer(*given, noise, training)
         assert (as_numpy(bottom.prior_mean) == 0).any() == training

@@ -160,6 +160,12 @@ PICTURES = {
     "bars": lambda: plots.bars(
         {"VAE": 12.44, "something longer": -2}, xlabel="nats", alt="Compared", spreads=[0.2, 0.1]
     ),
+    "seeds": lambda: plots.seed_dots(
+        {"VAE": [93.9, 94.1, 93.8], "something longer": [91.0]},
+        {"VAE": (93.6, 94.3), "something longer": (-np.inf, np.inf)},
+        xlabel="nats per image",
+        alt="Two arms",
+    ),
     "histogram": lambda: plots.histogram(
         {"train": RNG.normal(size=500), "test": RNG.normal(1, size=99)}, xlabel="log p(x)"
     ),
@@ -619,6 +625,21 @@ def test_names_at_the_ends_of_lines_stand_level_with_them_or_just_apart():
     assert min(np.linalg.norm(a - b) for a, b in combinations(pushed, 2)) > 9.5
 
 
+def test_every_seed_is_a_dot_and_a_single_one_has_no_interval():
+    figure = plots.seed_dots(
+        {"a": [1.0, 3.0], "b": [5.0]},
+        {"a": (0.5, 3.5), "b": (-np.inf, np.inf)},
+        xlabel="nats",
+        alt="Two arms",
+    )
+    (axes,) = figure.axes
+    dots = [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"]
+    assert dots == [[1.0, 3.0], [5.0]]
+    bars = [list(line.get_xdata()) for line in axes.lines if line.get_linewidth() == 6]
+    assert bars == [[0.5, 3.5]]
+    assert figure.alt_text == "Two arms: a 2 (interval 0.5 to 3.5, 2 seeds) and b 5 (one seed)."
+
+
 def test_bars_are_as_long_as_their_numbers():
     figure = plots.bars({"a": 3.21, "b": -2}, xlabel="nats", alt="Two numbers")
     assert [bar.get_width() for bar in figure.axes[0].patches] == [3.21, -2]
@@ -823,6 +844,10 @@ BAD = {
     "unknown scale": (
         lambda: plots.line_plot({"a": ([0, 1], [1, 2])}, xlabel="", ylabel="", alt="a", yscale="ln"),
         "yscale='ln': expected one of linear, log, symlog",
+    ),
+    "no arms": (
+        lambda: plots.seed_dots({}, {}, xlabel="", alt="a"),
+        "got 0 arms: expected 1 to 24 arms by name",
     ),
     "no bars": (lambda: plots.bars({}, xlabel="", alt="a"), "got 0 bars: expected 1 to 16 bars by name"),
     "spreads": (lambda: plots.bars({"a": 1}, xlabel="", alt="a", spreads=[1, 2]), "2 spreads for 1 bars"),

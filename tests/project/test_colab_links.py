@@ -49,7 +49,7 @@ def pages(folder: Path, url: str, branch: str = "main") -> dict[str, BeautifulSo
     assert count == 1, "the address stands in one place"
     (folder / "_config.yml").write_text(config, encoding="utf-8")
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "-W", "-q", "."]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         command, cwd=folder, env=os.environ | quiet, capture_output=True, text=True, timeout=300
     )
