@@ -1,8 +1,9 @@
-"""Speed of the package and its peers: ``python -m benchmarks [--rounds 5] [--only PATTERN] [--quick] [--out FILE]``.
+"""Speed of the package and its peers: ``python -m benchmarks [--rounds 5] [--only PATTERN] [--renew] [--out FILE]``.
 
 Everything is measured in turn within one run: milliseconds per step, seconds until the first step, peak memory, and
-the floor that a matrix product at full speed would need. All of it goes into ``results/benchmarks.json``; a part of
-it, or a quick run, goes into a file only where ``--out`` names one.
+the floor that a matrix product at full speed would need. All of it goes into ``results/benchmarks.json``. A part of
+it, or a quick run, goes into a file only where ``--out`` names one. With ``--renew`` the cases that are measured take
+the place of those in the record; every case says at which commit it was measured and how busy the machine was before.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ def run(cases: Sequence[Case], rounds: int, threads: int, is_quick: bool) -> dic
     environments = {contestant.environment for case in cases for contestant in case.contestants}
     with ExitStack() as stack:
         matmul = Floor(stack, environments, threads, QUICK_MATMUL_SIZE if is_quick else MATMUL_SIZE)
-        measured = [measure(case, matmul, path, rounds, threads) for case in cases]
+        commit = machine.commit()
+        measured = [
+            {**measure(case, matmul, path, rounds, threads), "commit": commit, "load_before": load}
+            for case in cases
+        ]
     versions: dict[str, Any] = {}
     for case in measured:
         versions |= case.pop("versions")
     return {
         "schema": SCHEMA,
-        "commit": machine.commit(),
+        "commit": commit,
         "machine": machine.processor(),
         "threads": threads,
         "rounds": rounds,
@@ -56,6 +61,19 @@ def run(cases: Sequence[Case], rounds: int, threads: int, is_quick: bool) -> dic
         "versions": versions,
         "cases": measured,
     }
+
+
+def renewed(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+    """``record`` with the cases that were ``measured`` again in place of the old ones of the same names."""
+    for name in ("rounds", "threads", "quick"):
+        if record[name] != measured[name]:
+            raise SystemExit(
+                f"{name} is {measured[name]}, and {record[name]} in the record: measure all again."
+            )
+    again = {case["name"]: case for case in measured["cases"]}
+    cases = [again.pop(case["name"], case) for case in record["cases"]]
+    versions = {**record["versions"], **measured["versions"]}
+    return {**record, "versions": versions, "cases": [*cases, *again.values()]}
 
 
 def limit_to(threads: int | None) -> int:
@@ -95,12 +113,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help=f"where the record goes (default: {RECORD.relative_to(ROOT)})"
     )
+    parser.add_argument("--renew", action="store_true", help="put the measured cases into the record")
     parser.add_argument("--list", action="store_true", help="list cases and contestants, measure nothing")
     options = parser.parse_args(argv)
     if options.rounds < 1 or (options.threads is not None and options.threads < 1):
         parser.error("--rounds and --threads must be at least 1")
     try:
-        cases = selected(all_cases(), options.only)
+        chosen = selected(all_cases(), options.only)
+        # Half a case would put other contestants' rounds beside those of another hour.
+        names = {case.name for case in chosen}
+        cases = [case for case in all_cases() if case.name in names] if options.renew else chosen
     except re.error as error:
         parser.error(f"--only {options.only!r} is no regular expression ({error})")
     if not cases:
@@ -113,7 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A polite end closes the contestants' processes, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{parser.prog}: told to end"))
     record = run(cases, options.rounds, limit_to(options.threads), options.quick)
-    out = options.out or (None if options.only or options.quick else RECORD)
+    if options.renew:
+        record = renewed(json.loads((options.out or RECORD).read_text(encoding="utf-8")), record)
+    whole = options.renew or not (options.only or options.quick)
+    out = options.out or (RECORD if whole else None)
     if out is not None:
         write(record, out)
         say(f"Written: {out}")

@@ -116,7 +116,9 @@ def conditions(record: dict[str, Any]) -> str:
     """A sentence or two on machine, versions and commit."""
     kind, threads, rounds = record["machine"], record["threads"], record["rounds"]
     rates = sorted(max(rates) for case in record["cases"] for rates in case["matmul_gflops"].values())
-    origin = f" Commit {record['commit'][:7]}." if record["commit"] else ""
+    commits = {case.get("commit") or record["commit"]: None for case in record["cases"]}
+    named = [commit[:7] for commit in commits if commit]
+    origin = f" Commit{'s' if len(named) > 1 else ''} {', '.join(named)}." if named else ""
     return (
         f"{rounds} round{'s' if rounds > 1 else ''} on {threads} core{'s' if threads > 1 else ''} of a processor of "
         f"the kind {kind['processor']} ({kind['system']}); a large matrix product ran at up to {rates[-1]:.0f} "

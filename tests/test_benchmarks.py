@@ -206,6 +206,25 @@ def test_contestants_run_under_a_users_settings_not_under_those_of_the_tests(mon
     assert found["KERAS_BACKEND"] == "jax" and found["OMP_NUM_THREADS"] == "2"
 
 
+def test_cases_that_are_measured_again_take_the_place_of_the_old_ones():
+    old = {"rounds": 5, "threads": 2, "quick": False, "commit": "a", "versions": {"jax": "1"}}
+    record = {
+        **old,
+        "cases": [{"name": "one", "ms": 1, "commit": "a"}, {"name": "two", "ms": 2, "commit": "a"}],
+    }
+    again = {
+        **old,
+        "commit": "b",
+        "versions": {"jax": "2"},
+        "cases": [{"name": "two", "ms": 3, "commit": "b"}],
+    }
+    found = command.renewed(record, again)
+    assert found["cases"] == [record["cases"][0], again["cases"][0]]
+    assert (found["commit"], found["versions"]) == ("a", {"jax": "2"})
+    with pytest.raises(SystemExit, match="rounds is 3, and 5 in the record"):
+        command.renewed(record, {**again, "rounds": 3})
+
+
 def test_a_record_is_written_whole(tmp_path):
     command.write({"schema": 1}, tmp_path / "benchmarks.json")
     assert os.listdir(tmp_path) == ["benchmarks.json"]

@@ -15,7 +15,7 @@ from companion.batching import map_batches
 from companion.errors import BadInput, check_images, check_whole_number
 
 NEIGHBOURS = 3
-BLUR = 1.0  # pixels
+BLUR = 1.5  # pixels, the standard deviation of a Gaussian
 
 
 class Quality(NamedTuple):
@@ -54,7 +54,7 @@ def judge_features(judge: Any, images: Any) -> np.ndarray:
     import keras
 
     images = check_images(images, judge.input_shape[1:])
-    return map_batches(keras.Model(judge.inputs, judge.layers[-1].input), images)
+    return map_batches(keras.Model(judge.inputs[0], judge.layers[-1].input), images)
 
 
 def mean_confidence(judge: Any, images: Any) -> float:
@@ -82,8 +82,8 @@ def diversity_within(images: Any, classes: Any) -> float:
             f"classes have shape {classes.shape} for {len(points)} images: expected one class per image; pass the "
             f"labels, or named_classes(judge, images)."
         )
-    spreads = [_mean_distance(points[classes == each]) for each in np.unique(classes)]
-    spreads = [each for each in spreads if each is not None]
+    by_class = [points[classes == each] for each in np.unique(classes)]
+    spreads = [_mean_distance(members) for members in by_class if len(members) > 1]
     if not spreads:
         raise BadInput("no class has two images: expected at least one that has; pass more images.")
     return float(np.mean(spreads))
@@ -135,9 +135,8 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (first**2).sum(axis=1)[:, None] - 2 * first @ second.T + (second**2).sum(axis=1)[None]
 
 
-def _mean_distance(points: np.ndarray) -> float | None:
+def _mean_distance(points: np.ndarray) -> float:
+    """The mean distance of two different rows."""
     n = len(points)
-    if n < 2:
-        return None
     distances = np.sqrt(np.maximum(_squared(points, points), 0.0))
     return float((distances.sum() - np.trace(distances)) / (n * (n - 1)))

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from companion.errors import BadInput
 
@@ -57,7 +56,7 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     n, mean = len(array), float(np.mean(array))
     if n == 1:
         return Interval(mean, -math.inf, math.inf, n, level)
-    half = stats.t.ppf(0.5 + level / 2, n - 1) * np.std(array, ddof=1) / math.sqrt(n)
+    half = _quantile(level, n - 1) * np.std(array, ddof=1) / math.sqrt(n)
     return Interval(mean, mean - float(half), mean + float(half), n, level)
 
 
@@ -103,7 +102,7 @@ def prediction_interval(
     if deviation is None or degrees is None:
         deviation, degrees = pooled_deviation([list(array)])
     n, mean = len(array), float(np.mean(array))
-    half = float(stats.t.ppf(0.5 + level / 2, degrees)) * deviation * math.sqrt(1 + 1 / n)
+    half = _quantile(level, degrees) * deviation * math.sqrt(1 + 1 / n)
     return Interval(mean, mean - half, mean + half, n, level)
 
 
@@ -248,6 +247,14 @@ def _constant(node: ast.expr, relation: str) -> float:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value > 0:
         return float(node.value)
     raise BadInput(f"claim {relation!r}: expected a number above 0 to the right of abs(...).")
+
+
+def _quantile(level: float, degrees: int) -> float:
+    """How many standard errors an interval at ``level`` reaches to each side."""
+    # Imported here, since the help of the command line must not wait for it.
+    from scipy import stats
+
+    return float(stats.t.ppf(0.5 + level / 2, degrees))
 
 
 def _finite(values: Sequence[float]) -> np.ndarray:

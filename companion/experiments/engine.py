@@ -156,8 +156,8 @@ def _finished(
     declared: Declaration, todo: list[Run], results: Path, work: Path, jobs: int, progress: Progress
 ) -> Iterator[tuple[Process, dict[str, Any] | None]]:
     """Each run as it ends, with what it recorded; None where it failed. Whatever happens, no process stays behind."""
-    waiting, running = list(todo), [Process]
-    running = []
+    waiting = list(todo)
+    running: list[Process] = []
     try:
         while waiting or running:
             while waiting and len(running) < jobs:

@@ -119,6 +119,9 @@ def _class_of(settings: Settings) -> Any:
             f"variant={settings.variant!r} is no subclass of {family.__name__}: expected one; derive it from "
             f"{MODELS[settings.model].path}."
         )
+    if keras.saving.get_registered_name(variant) == variant.__name__:
+        # Keras loads only what it knows by name.
+        keras.saving.register_keras_serializable(package=variant.__module__)(variant)
     return variant
 
 

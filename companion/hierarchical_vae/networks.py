@@ -200,7 +200,7 @@ def complete_pair(
     shape = tuple(input_shape)
     encoder_seed, decoder_seed = seeds_of_networks(seed)
     if encoder is None:
-        how = {"inference": inference, "merge": merge}
+        how: dict[str, Any] = {"inference": inference, "merge": merge}
         encoder = build_hierarchical_encoder(shape, dims, **how, seed=encoder_seed)
     if decoder is None:
         decoder = build_hierarchical_decoder(dims, shape, seed=decoder_seed)

@@ -86,7 +86,7 @@ def test_the_program_as_it_is_called_ends_with_code_2_and_one_line(tmp_path):
 
 
 MISTAKES = {
-    "no command": ([], "run|data|grade"),
+    "no command": ([], "run|data|experiment|grade"),
     "another command": (["train"], "invalid choice: 'train' (choose from"),
     "no out": (["run", "vae"], "required: --out"),
     "no model": (["run", "--out", "x"], "MODEL is missing: expected one of vae"),

@@ -23,6 +23,7 @@ from companion import experiments
 from companion.errors import BadInput
 from companion.experiments import Settings
 from companion.experiments.folder import RunFolder, checkpoint_name
+from companion.vae import VAE
 
 KEYS = {
     *("schema", "model", "dataset", "dataset_sha256", "n_train", "n_test", "binarization", "likelihood"),
@@ -126,8 +127,48 @@ def test_the_names_that_are_known_without_keras_are_those_of_the_package():
     assert tuple(FAMILIES) == experiments.LIKELIHOODS
     from companion.experiments import training
 
-    classes = {name: training._class_of(name).__name__.lower() for name in experiments.MODELS}
+    classes = {name: training._class_of(Settings(model=name)).__name__.lower() for name in experiments.MODELS}
     assert classes == {name: name.replace("_", "") for name in experiments.MODELS}
+
+
+class NoisyVAE(VAE):
+    """A variant, as an experiment may name one."""
+
+
+def test_a_variant_takes_the_place_of_its_model(images_file, tmp_path):
+    variant = f"{__name__}:NoisyVAE"
+    settings = Settings(dataset=images_file, epochs=1, hidden=(8,), k=1, variant=variant)
+    experiments.run(settings, tmp_path / "run", quiet=True)
+    model, record = experiments.load(tmp_path / "run")
+    assert type(model).__name__ == "NoisyVAE" and record["settings"]["variant"] == variant
+
+
+@pytest.mark.parametrize(
+    "variant, message",
+    [
+        ("NoisyVAE", "variant='NoisyVAE': expected the import path of a subclass"),
+        ("tests.nowhere:VAE", "variant='tests.nowhere:VAE' cannot be imported"),
+        ("companion.iwae:iwae_loss", "is no subclass of VAE: expected one"),
+    ],
+)
+def test_what_is_no_variant_is_refused(images_file, tmp_path, variant, message):
+    with pytest.raises(BadInput, match=message):
+        experiments.run(
+            Settings(dataset=images_file, epochs=1, variant=variant), tmp_path / "run", quiet=True
+        )
+
+
+def test_batch_normalisation_is_for_dense_networks_that_know_it(images_file, tmp_path):
+    settings = Settings(dataset=images_file, epochs=1, hidden=(8, 6), k=1, batch_norm=True)
+    experiments.run(settings, tmp_path / "run", quiet=True)
+    model, _ = experiments.load(tmp_path / "run")
+    for network in (model.encoder, model.decoder):
+        assert [type(layer).__name__ for layer in network.layers].count("BatchNormalization") == 2
+    for wrong in ({"model": "vq_vae"}, {"network": "conv"}, {"model": "conditional_vae"}):
+        with pytest.raises(BadInput, match="batch_norm=True with model"):
+            Settings(**wrong, batch_norm=True)
+    with pytest.raises(BadInput, match="batch_norm=1: expected True or False"):
+        Settings(batch_norm=1)
 
 
 def test_numbers_of_numpy_and_paths_can_be_recorded(images_file):
