@@ -1,0 +1,1 @@
+"""What declared experiments need beside the package: tasks that train nothing, and models with a deliberate mistake."""
