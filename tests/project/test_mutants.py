@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,15 @@ def test_stops_when_the_tests_fail_without_a_mutant(tmp_path: Path) -> None:
     done = survey(tmp_path, TEST.replace("6", "7"))
     assert done.returncode == 1
     assert "fail without a mutant" in done.stderr
+
+
+def test_every_explanation_speaks_of_a_line_that_is_there():
+    explained = tomllib.loads((ROOT / "tests" / "mutants_explained.toml").read_text(encoding="utf-8"))[
+        "survivor"
+    ]
+    stale = [
+        f"{each['file']}, {each['place']}: {each['code']}"
+        for each in explained
+        if each["code"] not in map(str.strip, (ROOT / each["file"]).read_text(encoding="utf-8").splitlines())
+    ]
+    assert not stale, f"explained, and not in the code any more: {stale}"

@@ -16,7 +16,7 @@ DRAWS_AT_ONCE = 400_000  # codes in memory, k for each repetition
 def signal_to_noise(
     k: int, seed: int, repeats: int = 20_000, shift: float = 1.0, log_var_shift: float = 0.3
 ) -> dict[str, float]:
-    """log(signal / noise) of both estimators at ``k`` draws: ``plain`` and ``doubly_reparameterized``, natural logs.
+    """Signal / noise of both estimators at ``k`` draws, ``plain`` and ``doubly``, and the natural logs of both.
 
     Signal is the length of the mean gradient, noise the root of the summed variances. The squared length of a mean of
     ``repeats`` draws is too large by the summed variances over ``repeats``, which is subtracted. q is the exact
@@ -24,7 +24,7 @@ def signal_to_noise(
     Raises ValueError where too few repetitions leave no signal above the noise. Source: Rainforth et al. (2018).
     """
     found = {}
-    for name, doubly in (("plain", False), ("doubly_reparameterized", True)):
+    for name, doubly in (("plain", False), ("doubly", True)):
         rows = _gradients(k, seed, repeats, shift, log_var_shift, doubly)
         variance = float(np.sum(rows.var(axis=0, ddof=1)))
         signal = float(np.sum(rows.mean(axis=0) ** 2)) - variance / repeats
@@ -32,7 +32,8 @@ def signal_to_noise(
             raise ValueError(
                 f"{name}: no signal above the noise of {repeats} repetitions at k={k}; raise repeats."
             )
-        found[name] = 0.5 * float(np.log(signal / variance))
+        found[name] = float(np.sqrt(signal / variance))
+        found[f"log_{name}"] = float(np.log(found[name]))
     return found
 
 
