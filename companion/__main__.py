@@ -134,9 +134,12 @@ def _value_like(default: Any) -> Callable[[str], Any]:
 
 
 _TYPES: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("dataset", "network", "binarize", "likelihood", "variant"), str),
+    **dict.fromkeys(
+        ("dataset", "network", "binarize", "likelihood", "variant", "schedule", "activation"), str
+    ),
     "hidden": _numbers,
     "batch_norm": _value_like(False),
+    "output_bias": _value_like(False),
 }
 
 

@@ -128,6 +128,7 @@ class Autoencoder(CheckedModel):
         *,
         network: str = "dense",
         hidden: Sequence[int] | None = None,
+        hidden_activation: str = "relu",
         batch_norm: bool = False,
         seed: int | None = None,
         **own: Any,
@@ -135,12 +136,14 @@ class Autoencoder(CheckedModel):
         """``encoder`` and ``decoder`` by the names of the command line, for the constructor of this class.
 
         ``network``: ``dense`` or ``conv``; ``hidden``: widths of a dense encoder's layers, mirrored by the decoder;
-        ``batch_norm``: whether dense layers are normalised over the batch;
+        ``hidden_activation`` and ``batch_norm``: the nonlinearity of a dense pair, and whether its inputs are
+        normalised over the batch;
         ``own``: further options of the family. ``seed`` gives the networks that the constructor builds under the same
         ``seed``.
         """
         variational = cls.encoder_outputs == 3
         how: dict[str, Any] = {"variational": variational, "batch_norm": batch_norm, "seed": seed}
+        how["hidden_activation"] = hidden_activation
         return build_pair(input_shape, latent_dim, network, hidden, **how)
 
     def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:

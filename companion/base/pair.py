@@ -16,13 +16,15 @@ def build_pair(
     hidden: Sequence[int] | None = None,
     *,
     variational: bool = True,
+    hidden_activation: str = "relu",
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> dict[str, keras.Model]:
     """``encoder`` and ``decoder`` for images ``(batch, *input_shape)``: a ``dense`` or a ``conv`` pair.
 
-    ``hidden``: widths of a dense encoder's layers, mirrored by the decoder; ``batch_norm`` is for a dense pair. Raises
-    :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 02.
+    ``hidden``: widths of a dense encoder's layers, mirrored by the decoder; ``hidden_activation`` and ``batch_norm``
+    are for a dense pair. Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers.
+    Taught in chapter 02.
     """
     encoder_seed, decoder_seed = seeds_of_networks(seed)
     first: dict[str, Any] = {"variational": variational, "seed": encoder_seed}
@@ -30,7 +32,7 @@ def build_pair(
         encoder = build_conv_encoder(input_shape, latent_dim, **first)
         return {"encoder": encoder, "decoder": build_conv_decoder(latent_dim, input_shape, seed=decoder_seed)}
     widths = HIDDEN if hidden is None else tuple(hidden)
-    own: dict[str, Any] = {"batch_norm": batch_norm}
+    own: dict[str, Any] = {"hidden_activation": hidden_activation, "batch_norm": batch_norm}
     encoder = build_encoder(input_shape, latent_dim, hidden=widths, **first, **own)
     decoder = build_decoder(latent_dim, input_shape, hidden=widths[::-1], seed=decoder_seed, **own)
     return {"encoder": encoder, "decoder": decoder}

@@ -9,7 +9,8 @@ from typing import Any
 
 from companion.errors import BadInput
 from companion.experiments import claims
-from companion.experiments.declaration import Claim, Declaration, Run, folder_of
+from companion.experiments.declaration import TRAINING, Claim, Declaration, Run, folder_of
+from companion.experiments.settings import DEFAULTS
 
 OUTCOME = "outcome.json"
 SCHEMA = 1
@@ -53,7 +54,7 @@ class Outcome:
     ) -> "Outcome":
         """This outcome and one more run."""
         key, known = _key(run), list(self.circumstances)
-        if key in self.settings and self.settings[key] != settings:
+        if key in self.settings and _completed(self.settings[key]) != settings:
             raise BadInput(
                 f"{self.name}: {key} was run with other settings: expected the same; forget them first."
             )
@@ -140,7 +141,7 @@ def contradictions(declared: Declaration, outcome: Outcome) -> list[str]:
         if budget not in declared.budgets or arm not in declared.arms:
             found.append(f"{key} is recorded and no longer declared")
             continue
-        now, then = declared.settings_of(budget, arm), outcome.settings[key]
+        now, then = declared.settings_of(budget, arm), _completed(outcome.settings[key])
         differing = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
         found += [
             f"{key} was run with {name}={then.get(name)!r}, and {now.get(name)!r} is declared"
@@ -160,6 +161,11 @@ def verdict(claim: Claim, declared: Declaration, outcome: Outcome) -> claims.Ver
         if not set(declared.arms[arm].seeds) <= set(figures.get(measure, {}).get(arm, {})):
             return None
     return claims.decide(claim.relation, figures, claim.level, declared.places)
+
+
+def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recorded training; what was no setting yet when it was made had its present default."""
+    return {**DEFAULTS, **settings} if settings.get("task") == TRAINING else dict(settings)
 
 
 def _key(run: Run) -> str:

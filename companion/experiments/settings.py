@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ class Family:
     ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
     ``networks`` are those it can be built with, the default first; ``labels`` says whether it needs labels,
     ``latent_dim`` whether its code is a single vector of that size, and ``batch_norm`` whether its dense layers can be
-    normalised.
+    normalised and have another activation.
     """
 
     path: str
@@ -84,6 +84,8 @@ MODELS = {
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
 }
 NETWORKS = ("dense", "conv")
+SCHEDULES = ("constant", "burda")
+ACTIVATIONS = ("relu", "tanh")
 # The keys of companion.likelihoods.FAMILIES, repeated because that module imports Keras; a test compares the two.
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "normal", "discretized_logistic")
 
@@ -95,7 +97,9 @@ class Settings:
     ``model`` is one of ``MODELS``; ``dataset`` a name of ``companion.data`` or the path of an .npz file. ``binarize``
     is applied to the training images, in every epoch again if dynamic. ``images``: how many test images get the bound
     with ``k`` samples (None: all). ``seed`` fixes weights, noise, order and binarisation, but not which images are test
-    images: these are the same for every seed, so that runs can be compared. ``variant`` is the import path
+    images: these are the same for every seed, so that runs can be compared. ``schedule="burda"`` is that of Burda et
+    al. (2016): stage i takes 3^i epochs at the learning rate times 10^(-i/7). ``epsilon`` is Adam's; ``output_bias``
+    starts the bias of the last dense layer at the logit of the mean training image. ``variant`` is the import path
     ``module:Class`` of a subclass of the model, which is trained in its place.
 
     Raises :class:`~companion.errors.BadInput` for the first value that is not allowed, naming those that are.
@@ -108,9 +112,13 @@ class Settings:
     epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 1e-3
+    schedule: str = "constant"
+    epsilon: float = 1e-7
     network: str | None = None
     hidden: tuple[int, ...] | None = None
+    activation: str = "relu"
     batch_norm: bool = False
+    output_bias: bool = False
     binarize: str = "none"
     likelihood: str = "bernoulli"
     seed: int = 0
@@ -131,10 +139,12 @@ class Settings:
         plain["latent_dim"] = _check_latent_dim(self.model, self.latent_dim)
         plain["network"] = _check_network(self.model, self.network)
         plain["hidden"] = _check_hidden(plain["network"], self.hidden)
-        plain["batch_norm"] = _check_batch_norm(self.model, plain["network"], self.batch_norm)
+        _check_dense_only(self.model, plain["network"], self.batch_norm, self.activation)
         plain["options"] = _check_options(self.model, self.options)
         plain["dataset"] = _check_dataset(self.dataset)
-        plain["learning_rate"] = _check_learning_rate(self.learning_rate)
+        plain["learning_rate"] = _check_rate("learning_rate", self.learning_rate, 1e-3)
+        plain["epsilon"] = _check_rate("epsilon", self.epsilon, 1e-7)
+        _check_output_bias(plain["network"], self.likelihood, self.output_bias)
         plain["variant"] = _check_variant(self.variant)
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -154,9 +164,17 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "model": tuple(MODELS),
     "binarize": BINARIZATIONS,
     "likelihood": LIKELIHOODS,
+    "schedule": SCHEDULES,
+    "activation": ACTIVATIONS,
 }
 _AT_LEAST = {"epochs": 1, "batch_size": 1, "k": 1, "images": 1, "seed": 0}
 SETTING_NAMES = tuple(setting.name for setting in fields(Settings) if setting.name != "options")
+# The settings that have a default, but for the seed.
+DEFAULTS = {
+    setting.name: setting.default
+    for setting in fields(Settings)
+    if setting.default is not MISSING and setting.name != "seed"
+}
 # Every option of every family, with the families that have it.
 OPTION_NAMES = {
     name: tuple(model for model, family in MODELS.items() if name in family.options)
@@ -204,15 +222,26 @@ def _check_hidden(network: str, hidden: Any) -> tuple[int, ...] | None:
     return tuple(check_whole_number("hidden", width) for width in hidden)
 
 
-def _check_batch_norm(model: str, network: str, batch_norm: Any) -> bool:
+def _check_dense_only(model: str, network: str, batch_norm: Any, activation: str) -> None:
+    """What only the dense networks of some models know."""
     if not isinstance(batch_norm, bool):
         raise BadInput(f"batch_norm={batch_norm!r}: expected True or False; pass one of them.")
-    if batch_norm and not (MODELS[model].batch_norm and network == "dense"):
+    asked = "batch_norm=True" if batch_norm else f"activation={activation!r}" if activation != "relu" else ""
+    if asked and not (MODELS[model].batch_norm and network == "dense"):
         raise BadInput(
-            f"batch_norm=True with model {model!r} and network {network!r}: expected the dense network of a model "
-            f"that can be normalised; leave it out."
+            f"{asked} with model {model!r} and network {network!r}: expected the dense network of a model that knows "
+            f"it; leave it out."
         )
-    return batch_norm
+
+
+def _check_output_bias(network: str, likelihood: str, output_bias: Any) -> None:
+    if not isinstance(output_bias, bool):
+        raise BadInput(f"output_bias={output_bias!r}: expected True or False; pass one of them.")
+    if output_bias and (network != "dense" or likelihood != "bernoulli"):
+        raise BadInput(
+            f"output_bias=True with network {network!r} and likelihood {likelihood!r}: expected a dense network and "
+            f"bernoulli, whose last layer has a bias for each pixel's logit; leave it out."
+        )
 
 
 def _check_options(model: str, options: Any) -> dict[str, Option]:
@@ -245,10 +274,8 @@ def _check_variant(variant: Any) -> str | None:
     )
 
 
-def _check_learning_rate(rate: Any) -> float:
+def _check_rate(name: str, rate: Any, usual: float) -> float:
     number = float(rate) if isinstance(rate, Real) and not isinstance(rate, bool) else math.nan
     if not 0 < number < math.inf:
-        raise BadInput(
-            f"learning_rate={rate!r}: expected a number above 0, such as 0.001; pass learning_rate=1e-3."
-        )
+        raise BadInput(f"{name}={rate!r}: expected a number above 0; pass {name}={usual:g}.")
     return number

@@ -1,12 +1,14 @@
 """The part of a run that needs Keras: build or load the model, train it epoch by epoch, evaluate it."""
 
 import importlib
+import itertools
 import math
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from companion import data, evaluation, machine
 from companion.data import Dataset
@@ -15,6 +17,9 @@ from companion.experiments.backend import check_same
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
 from companion.experiments.progress import progress_callbacks, say
 from companion.experiments.settings import MODELS, Settings
+
+STAGES = 8  # of the schedule of Burda et al.
+MEAN_PIXEL = (0.001, 0.999)  # a pixel that is always black would get an infinite bias
 
 
 def train(
@@ -35,7 +40,10 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     if record is None:
         num_classes = dataset.num_classes if MODELS[settings.model].labels else None
-        model = build(settings, dataset.image_shape, num_classes)
+        steps = math.ceil(len(dataset.x_train) / settings.batch_size)
+        model = build(settings, dataset.image_shape, num_classes, steps)
+        if settings.output_bias:
+            _start_at_mean(model, dataset)
         record = _first_record(settings, dataset, dataset_sha256, model)
         folder.commit(record, checkpoint_name(0), model.save)
     else:
@@ -62,8 +70,13 @@ def train(
     return record
 
 
-def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | None = None) -> keras.Model:
-    """The compiled model that ``settings`` describe, for images of ``image_shape`` in ``num_classes``."""
+def build(
+    settings: Settings, image_shape: tuple[int, ...], num_classes: int | None = None, steps: int = 1
+) -> keras.Model:
+    """The compiled model that ``settings`` describe, for images of ``image_shape`` in ``num_classes``.
+
+    ``steps`` is the number of batches per epoch, by which a schedule of the learning rate counts.
+    """
     family = _class_of(settings)
     own: dict[str, Any] = (
         {**settings.options, "num_classes": num_classes} if num_classes else settings.options
@@ -71,12 +84,30 @@ def build(settings: Settings, image_shape: tuple[int, ...], num_classes: int | N
     sizes = {"input_shape": image_shape, "latent_dim": settings.latent_dim, "network": settings.network}
     # Only families that can be normalised know the word.
     sizes |= {"batch_norm": True} if settings.batch_norm else {}
+    sizes |= {"hidden_activation": settings.activation} if settings.activation != "relu" else {}
     networks = family.build_networks(**sizes, hidden=settings.hidden, seed=settings.seed, **own)
     model = family(**networks, **own, likelihood=settings.likelihood, seed=settings.seed)
     # XLA draws another stream of noise: with it, a run on a GPU would differ from one on a CPU. JAX has no other way.
     jit_compile = "auto" if keras.backend.backend() == "jax" else False
-    model.compile(keras.optimizers.Adam(settings.learning_rate), jit_compile=jit_compile)
+    rate = learning_rate(settings, steps)
+    model.compile(keras.optimizers.Adam(rate, epsilon=settings.epsilon), jit_compile=jit_compile)
     return model
+
+
+def learning_rate(settings: Settings, steps: int) -> Any:
+    """A number, or the stages of Burda et al. (2016), section 5: 3^i epochs at the rate times 10^(-i/7), i = 0 to 7."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    ends = itertools.accumulate(steps * 3**stage for stage in range(STAGES - 1))
+    rates = [settings.learning_rate * 10 ** (-stage / 7) for stage in range(STAGES)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(list(ends), rates)
+
+
+def _start_at_mean(model: keras.Model, dataset: Dataset) -> None:
+    """Let the decoder begin with the mean training image: the logit of each pixel's mean as bias of its last layer."""
+    decoder = getattr(model, "pixels_part", model.decoder)
+    mean = np.clip(np.mean(dataset.x_train, axis=0), *MEAN_PIXEL).reshape(-1)
+    decoder.get_layer("pixels").bias.assign(np.log(mean / (1 - mean)))
 
 
 def load_model(checkpoint: Path, settings: Settings) -> keras.Model:

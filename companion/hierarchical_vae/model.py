@@ -230,6 +230,7 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         *,
         network: str = "dense",
         hidden: Sequence[int] | None = None,
+        hidden_activation: str = "relu",
         batch_norm: bool = False,
         seed: int | None = None,
         latent_dims: Sequence[int] = LATENT_DIMS,
@@ -240,6 +241,7 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         widths = HIDDEN if hidden is None else tuple(hidden)
         seeds = seeds_of_networks(seed)
         both: dict[str, Any] = {"network": network, "batch_norm": batch_norm}
+        both["hidden_activation"] = hidden_activation
         up = {**both, "inference": inference, "merge": merge, "hidden": widths, "seed": seeds[0]}
         down = {**both, "hidden": widths[::-1], "seed": seeds[1]}
         return {

@@ -37,6 +37,7 @@ def build_hierarchical_encoder(
     network: str = "dense",
     hidden: Sequence[int] = HIDDEN,
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
+    hidden_activation: str = "relu",
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
@@ -47,8 +48,8 @@ def build_hierarchical_encoder(
     log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above
     (:mod:`companion.hierarchical_vae.merges`). With ``merge="concatenation"`` a lower layer has a network of its own,
     which takes the features of the image and the code above, and the outputs are mean and log variance of q.
-    ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes; ``batch_norm``
-    normalises the inputs of every ReLU of dense layers over the batch.
+    ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes;
+    ``hidden_activation`` and ``batch_norm`` as in :func:`~companion.networks.build_encoder`.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 08.
     """
     dims = check_latent_dims(latent_dims)
@@ -56,9 +57,9 @@ def build_hierarchical_encoder(
     check_choice("network", network, NETWORKS)
     check_choice("merge", merge, MERGES)
     seeds = _seeds_of_parts(seed, len(dims) + 1)
-    how: dict[str, Any] = {"batch_norm": batch_norm}
+    how: dict[str, Any] = {"hidden_activation": hidden_activation, "batch_norm": batch_norm}
     if inference == "top_down":
-        features = _features(input_shape, network, hidden, batch_norm, seeds[0])
+        features = _features(input_shape, network, hidden, seeds[0], **how)
         joined = merge == "concatenation"
         width = features.output_shape[-1]
         heads = [
@@ -90,6 +91,7 @@ def build_hierarchical_decoder(
     network: str = "dense",
     hidden: Sequence[int] = HIDDEN[::-1],
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
+    hidden_activation: str = "relu",
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> keras.Model:
@@ -100,13 +102,14 @@ def build_hierarchical_decoder(
     """
     dims = check_latent_dims(latent_dims)
     seeds = _seeds_of_parts(seed, len(dims))
+    how: dict[str, Any] = {"hidden_activation": hidden_activation, "batch_norm": batch_norm}
     if check_choice("network", network, NETWORKS) == "conv":
         shape = (output_shape,) if isinstance(output_shape, int) else output_shape
         pixels = build_conv_decoder(dims[0], shape, seed=seeds[0])
     else:
-        pixels = build_decoder(dims[0], output_shape, hidden=hidden, batch_norm=batch_norm, seed=seeds[0])
+        pixels = build_decoder(dims[0], output_shape, hidden=hidden, seed=seeds[0], **how)
     priors = [
-        build_encoder((above,), dim, hidden=upper_hidden, batch_norm=batch_norm, seed=part_seed)
+        build_encoder((above,), dim, hidden=upper_hidden, seed=part_seed, **how)
         for dim, above, part_seed in zip(dims, dims[1:], seeds[1:], strict=False)
     ]
     return chain_decoder(pixels, priors)
@@ -224,16 +227,22 @@ def check_latent_dims(latent_dims: Any) -> tuple[int, ...]:
 
 
 def _features(
-    input_shape: Sequence[int], network: str, hidden: Sequence[int], batch_norm: bool, seed: int | None
+    input_shape: Sequence[int],
+    network: str,
+    hidden: Sequence[int],
+    seed: int | None,
+    *,
+    hidden_activation: str,
+    batch_norm: bool,
 ) -> keras.Model:
     """The part that all layers of a top-down encoder share: the hidden layers of the usual encoder, without heads."""
     if network == "conv":
         code = build_conv_encoder(input_shape, FEATURES, variational=False, seed=seed)
-    else:
-        how: dict[str, Any] = {"variational": False, "batch_norm": batch_norm, "seed": seed}
-        code = build_encoder(input_shape, hidden[-1], hidden=hidden[:-1], **how)
+        return keras.Model(code.input, layers.ReLU()(code.output), name="features")
+    how: dict[str, Any] = {"hidden_activation": hidden_activation, "batch_norm": batch_norm}
+    code = build_encoder(input_shape, hidden[-1], hidden=hidden[:-1], variational=False, seed=seed, **how)
     h = layers.BatchNormalization()(code.output) if batch_norm else code.output
-    return keras.Model(code.input, layers.ReLU()(h), name="features")
+    return keras.Model(code.input, layers.Activation(hidden_activation)(h), name="features")
 
 
 def _message_encoder(features: keras.Model, heads: Sequence[keras.Model]) -> keras.Model:

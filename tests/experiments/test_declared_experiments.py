@@ -185,6 +185,25 @@ def test_an_arm_that_is_no_longer_declared_and_a_new_measure_are_faults(results)
     assert "short/flat is recorded and no longer declared" in faults(results)[1]
 
 
+def test_a_setting_that_was_none_yet_had_its_present_default(tmp_path):
+    results = declare(tmp_path, "codes", TRAINED.format(dataset="digits", epochs=2))
+    declared, made = declaration.read("codes", results), outcome.read("codes", results)
+    older = {
+        k: v for k, v in declared.settings_of("short", "two").items() if k not in ("schedule", "epsilon")
+    }
+    figures = {"neg_elbo": 1.0, "first": 2.0}
+    made = made.with_run(Run("short", "two", 0), older, figures, 1.0, {})
+    assert outcome.contradictions(declared, made) == []
+    made.with_run(Run("short", "two", 1), declared.settings_of("short", "two"), figures, 1.0, {})
+    other = {**older, "epsilon": 1e-4}
+    assert (
+        "was run with epsilon=0.0001"
+        in outcome.contradictions(
+            declared, outcome.read("codes", results).with_run(Run("short", "two", 0), other, figures, 1.0, {})
+        )[0]
+    )
+
+
 def test_runs_of_other_settings_are_never_added(results):
     made = recorded(results)
     with pytest.raises(BadInput, match="run with other settings"):

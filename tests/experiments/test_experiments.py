@@ -171,6 +171,50 @@ def test_batch_normalisation_is_for_dense_networks_that_know_it(images_file, tmp
         Settings(batch_norm=1)
 
 
+def test_the_stages_of_burda_et_al():
+    """Three to the power i epochs each, at rates that fall by a factor of ten over seven stages."""
+    from companion.experiments import training
+
+    rate = training.learning_rate(Settings(schedule="burda", learning_rate=1e-3), steps=10)
+    # Stage 0 is one epoch of ten steps, stage 1 three epochs, stage 7 what follows after 1,093 epochs.
+    for step, stage in ((0, 0), (10, 0), (11, 1), (40, 1), (41, 2), (10_930, 6), (10_931, 7), (10**6, 7)):
+        assert float(rate(step)) == pytest.approx(1e-3 * 10 ** (-stage / 7), rel=1e-5), step
+    assert training.learning_rate(Settings(learning_rate=0.25), steps=10) == 0.25
+
+
+def test_settings_of_the_networks_and_of_adam_reach_the_model(images_file, tmp_path):
+    settings = Settings(
+        dataset=images_file, epochs=1, hidden=(8,), k=1, activation="tanh", epsilon=1e-4, learning_rate=1e-12
+    )
+    experiments.run(replace(settings, output_bias=True), tmp_path / "run", quiet=True)
+    model, _ = experiments.load(tmp_path / "run")
+    assert [layer.activation.__name__ for layer in model.encoder.layers if layer.name == "dense"] == ["tanh"]
+    assert model.optimizer.epsilon == 1e-4
+    # With so small a rate the bias is still where it began: at the mean of the training images.
+    bias = np.array(model.decoder.get_layer("pixels").bias)
+    mean = companion.data.load(str(images_file)).x_train.mean(axis=0).reshape(-1)
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), mean, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"activation": "tanh", "network": "conv"}, "activation='tanh' with model 'vae' and network 'conv'"),
+        ({"activation": "sine"}, "activation='sine': expected one of relu, tanh"),
+        ({"schedule": "cosine"}, "schedule='cosine': expected one of constant, burda"),
+        ({"epsilon": 0}, "epsilon=0: expected a number above 0; pass epsilon=1e-07"),
+        ({"output_bias": 1}, "output_bias=1: expected True or False"),
+        (
+            {"output_bias": True, "likelihood": "normal"},
+            "output_bias=True with network 'dense' and likelihood",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong, message):
+    with pytest.raises(BadInput, match=message):
+        Settings(**wrong)
+
+
 def test_numbers_of_numpy_and_paths_can_be_recorded(images_file):
     recorded = Settings(dataset=images_file, latent_dim=np.int64(3), learning_rate=np.float32(0.5)).recorded()
     assert json.loads(json.dumps(recorded)) == {**recorded, "dataset": "stripes.npz", "latent_dim": 3}
