@@ -9,6 +9,7 @@ from companion.base import keras_arguments, speed
 from companion.base.batch import check_call
 from companion.base.divergence import RefusesAfterDivergence, with_warning
 from companion.base.exporting import Exports
+from companion.base.memory import keep_freed_memory
 from companion.base.streams import after_arrival, checked_stream, is_stream, refusals_as_raised
 from companion.batching import count
 from companion.errors import BadInput
@@ -84,6 +85,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
             kwargs["validation_data"] = checked_stream(self, validation, "validation images", peek=True)
         x, y = self._training_input(x, y, kwargs.get("sample_weight"))
         self._build_optimizer()
+        keep_freed_memory()
         if is_stream(x) and not isinstance(x, keras.utils.PyDataset):
             kwargs.setdefault("shuffle", False)  # which Keras could not do, and would warn of
         self._choose_steps(x, kwargs)
