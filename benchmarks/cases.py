@@ -41,7 +41,9 @@ class Case:
     """One piece of work. A step handles ``batch`` images and takes ``operations``; ``steps`` of them make a round.
 
     ``settings`` say what a worker needs to know beside that; ``baselines`` are the contestants that the others are
-    compared with.
+    compared with. With ``warmed`` every contestant makes a round that is not timed before each of its rounds: a system
+    may take memory from a process that waits for its turn, and the more the process holds, the longer it takes to
+    come back.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Case:
     settings: dict[str, Any]
     contestants: tuple[Contestant, ...]
     baselines: tuple[str, ...] = (EAGER, KERAS)
+    warmed: bool = False
 
     @property
     def images(self) -> int:
@@ -126,6 +129,7 @@ def routes() -> Case:
         settings=dense(WIDE, 2),
         contestants=tuple(ways),
         baselines=tuple(contestant.name for contestant in companion("companion_fit", ARRAY)),
+        warmed=True,
     )
 
 

@@ -81,17 +81,18 @@ def measure(case: Case, matmul: Floor, images: Path, rounds: int, threads: int) 
                 workers[contestant.name] = found
             else:
                 missing[contestant.name] = found
-        seconds, rates = take_turns(workers, matmul, rounds, missing)
+        seconds, rates = take_turns(workers, matmul, rounds, missing, warmed=case.warmed)
         facts = {name: workers[name].stop() for name in seconds}
     return record_of(case, seconds, rates, facts, missing)
 
 
 def take_turns(
-    workers: dict[str, Worker], matmul: Floor, rounds: int, missing: dict[str, str]
+    workers: dict[str, Worker], matmul: Floor, rounds: int, missing: dict[str, str], *, warmed: bool = False
 ) -> tuple[Rounds, list[dict[str, float]]]:
     """Seconds of each round of each worker, and the rates of the matrix product in each round.
 
-    Every round begins with another contestant. One that dies is out, and ``missing`` says why.
+    Every round begins with another contestant; with ``warmed`` each makes a round before it that does not count. One
+    that dies is out, and ``missing`` says why.
     """
     seconds: Rounds = {name: [] for name in workers}
     rates = []
@@ -101,6 +102,8 @@ def take_turns(
         first = number % max(1, len(names))
         for name in names[first:] + names[:first]:
             try:
+                if warmed:
+                    workers[name].round()
                 seconds[name].append(workers[name].round())
             except Missing as reason:
                 missing[name] = str(reason)

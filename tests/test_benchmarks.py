@@ -169,6 +169,14 @@ def test_contestants_take_turns_and_one_that_dies_is_named():
     assert missing == {"b": "it died"}
 
 
+def test_a_round_that_does_not_count_brings_a_process_back_that_has_waited():
+    turns: list[str] = []
+    workers = {name: Pretended(name, turns) for name in "ab"}
+    seconds, _ = measure.take_turns(workers, Rates(), 2, {}, warmed=True)
+    assert turns == list("aabbbbaa")
+    assert seconds == {"a": [2.0, 4.0], "b": [2.0, 4.0]}
+
+
 def test_every_case_has_a_contestant_of_the_package_and_a_baseline_of_its_own():
     every = cases.all_cases()
     assert len({case.name for case in every}) == len(every)
