@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from companion.memory import keep_freed_memory
+
 BATCH_SIZE = 500
 
 
@@ -25,6 +27,7 @@ def take(x: Any, rows: slice) -> Any:
 
 def batches(*inputs: Any, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, ...]]:
     """Slices of at most ``batch_size`` rows of each input, in order; the last may be shorter."""
+    keep_freed_memory()
     for start in range(0, count(inputs[0]), batch_size):
         yield tuple(take(x, slice(start, start + batch_size)) for x in inputs)
 

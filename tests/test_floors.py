@@ -16,7 +16,7 @@ PACKAGE = "companion"
 # Modules and folders of companion/, lowest floor first; "" is the package's own __init__. Modules on one floor do not
 # import each other.
 FLOORS = (
-    ("advice", "tensors", "moved", "unsaved", "compiled"),  # what every module uses
+    ("advice", "tensors", "moved", "unsaved", "compiled", "memory"),  # what every module uses
     ("errors",),
     ("loading", "batching", "noise", "schedules"),
     ("",),

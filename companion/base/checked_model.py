@@ -9,10 +9,10 @@ from companion.base import keras_arguments, speed
 from companion.base.batch import check_call
 from companion.base.divergence import RefusesAfterDivergence, with_warning
 from companion.base.exporting import Exports
-from companion.base.memory import keep_freed_memory
 from companion.base.streams import after_arrival, checked_stream, is_stream, refusals_as_raised
 from companion.batching import count
 from companion.errors import BadInput
+from companion.memory import keep_freed_memory
 from companion.tensors import Tensor
 
 

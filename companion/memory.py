@@ -20,11 +20,11 @@ _MEGABYTE = 2**20
 
 @cache
 def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed memory; whether it was asked. Called by every ``fit``, it acts once in a process.
+    """Ask glibc to keep freed memory; whether it was asked.
 
-    It does nothing on other systems, and where a variable of glibc's allocator is set (``MALLOC_TOP_PAD_`` and the
-    like), since then somebody has decided already. The process may hold some hundred megabytes more than it needs at a
-    moment.
+    Called by ``fit`` and by what walks through arrays, it acts once in a process. It does nothing on other systems, and
+    where a variable of glibc's allocator is set (``MALLOC_TOP_PAD_`` and the like), since then somebody has decided
+    already. The process may hold some hundred megabytes more than it needs at a moment.
     """
     if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
         return False

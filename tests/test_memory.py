@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from companion.base.memory import keep_freed_memory
+from companion.memory import keep_freed_memory
 
 TRAINING = """
 import resource
