@@ -47,7 +47,7 @@ def _gradients(
 
     exact = LinearGaussian.random(pixels=6, latent_dim=2, seed=seed)
     deviations = np.exp(0.5 * exact.posterior(exact.sample(1))[1])
-    vae = exact.vae(mean_shift=shift * deviations, log_var_shift=log_var_shift)
+    vae = exact.vae(mean_shift=list(shift * deviations), log_var_shift=log_var_shift)
     model = IWAE(
         vae.encoder,
         vae.decoder,
