@@ -188,7 +188,8 @@ def test_settings_of_the_networks_and_of_adam_reach_the_model(images_file, tmp_p
     )
     experiments.run(replace(settings, output_bias=True), tmp_path / "run", quiet=True)
     model, _ = experiments.load(tmp_path / "run")
-    assert [layer.activation.__name__ for layer in model.encoder.layers if layer.name == "dense"] == ["tanh"]
+    hidden = [layer for layer in model.encoder.layers if getattr(layer, "units", 0) == 8]
+    assert [layer.activation.__name__ for layer in hidden] == ["tanh"]
     assert model.optimizer.epsilon == 1e-4
     # With so small a rate the bias is still where it began: at the mean of the training images.
     bias = np.array(model.decoder.get_layer("pixels").bias)
