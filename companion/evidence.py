@@ -4,7 +4,7 @@ Everything is read from ``results/NAME``, or from the copy in the installed pack
 Keras nor TensorFlow is imported.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from companion.errors import BadInput, check_choice
 from companion.experiments import claims, declaration
@@ -12,8 +12,8 @@ from companion.experiments import outcome as outcomes
 from companion.experiments.declaration import Declaration, Measure
 from companion.experiments.outcome import Outcome
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+# Documented is what chapters use; the Results page also uses table_of and in_words.
+__all__ = ["Shown", "Table", "claim", "expected", "figure", "table"]
 
 #: How often a sound run may fall outside the interval of one of all the guarded figures of the book together.
 FALSE_ALARMS = 0.01
@@ -100,11 +100,12 @@ def claim(name: str, says: str) -> Shown:
     return Shown(f"{says}: {how}." if verdict.holds else f"Not shown: {says}. {how}.")
 
 
-def figure(name: str, measure: str | None = None, *, budget: str | None = None) -> "Figure":
+def figure(name: str, measure: str | None = None, *, budget: str | None = None) -> Any:
     """One dot per seed and arm, and each arm's mean with its interval; arms from top to bottom as declared.
 
-    The figure carries a description for those who do not see it. Raises :class:`~companion.errors.BadInput` for an
-    experiment or a measure that is not declared, and where nothing was run yet.
+    The :class:`~companion.plots.BookFigure` carries a description for those who do not see it. Raises
+    :class:`~companion.errors.BadInput` for an experiment or a measure that is not declared, and where nothing was run
+    yet.
     """
     from companion import plots
 

@@ -45,9 +45,10 @@ def build_hierarchical_encoder(
 
     ``bottom_up`` maps images ``(batch, *input_shape)`` to ``[z1_mean, z1_log_var, z1, z2_mean, z2_log_var, z2, ...]``,
     each ``(batch, latent_dims[l])``: q(z1|x), then q(z2|z1). ``top_down`` maps them to ``[mean_1, log_var_1, mean_2,
-    log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above
-    (:mod:`companion.hierarchical_vae.merges`). With ``merge="concatenation"`` a lower layer has a network of its own,
-    which takes the features of the image and the code above, and the outputs are mean and log variance of q.
+    log_var_2, ...]``, the message of the image to each layer, before the model merges it with the layer above, for
+    example by :func:`~companion.hierarchical_vae.ladder_merge`. With ``merge="concatenation"`` a lower layer has a
+    network of its own, which takes the features of the image and the code above, and the outputs are mean and log
+    variance of q.
     ``hidden`` are the widths between pixels and z1, ``upper_hidden`` those between two layers of codes;
     ``hidden_activation`` and ``batch_norm`` as in :func:`~companion.networks.build_encoder`.
     Raises :class:`~companion.errors.BadInput` for sizes that are not whole positive numbers. Taught in chapter 08.
