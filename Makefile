@@ -80,7 +80,7 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
 
-experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder] [ARGS="--jobs 2"]
+experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder-merges] [ARGS="--jobs 2"]
 	$(TIMED) experiments "$(PYTHON_OF_VENV)" -m companion experiment $(if $(EXPERIMENT),$(EXPERIMENT) $(ARGS),--check)
 
 explorers: $(READY) ## train the explorers' models anew into results/explorers: [EXPLORER=latent_plane]

@@ -142,9 +142,8 @@ class Autoencoder(CheckedModel):
         ``seed``.
         """
         variational = cls.encoder_outputs == 3
-        how: dict[str, Any] = {"variational": variational, "batch_norm": batch_norm, "seed": seed}
-        how["hidden_activation"] = hidden_activation
-        return build_pair(input_shape, latent_dim, network, hidden, **how)
+        how: dict[str, Any] = {"hidden_activation": hidden_activation, "batch_norm": batch_norm, "seed": seed}
+        return build_pair(input_shape, latent_dim, network, hidden, variational=variational, **how)
 
     def _build_encoder(self, input_shape: Sequence[int], latent_dim: int, seed: int | None) -> keras.Model:
         return build_encoder(input_shape, latent_dim, variational=self.encoder_outputs == 3, seed=seed)

@@ -63,9 +63,7 @@ def claim_row(claim: Claim, declared: Declaration, recorded: Outcome) -> tuple[s
 
 def circumstances_in_words(declared: Declaration, recorded: Outcome) -> str:
     """How many runs there are, what they took, and with which versions the last of them were made."""
-    missing = sum(
-        len(outcomes.missing(declared, recorded, declared.runs(budget))) for budget in declared.budgets
-    )
+    missing = sum(run not in recorded.runs for budget in declared.budgets for run in declared.runs(budget))
     words = [f"{len(recorded.runs)} runs, {figure(recorded.seconds / 60, 0)} minutes in all"]
     if missing:
         words.append(f"{missing} not run yet")

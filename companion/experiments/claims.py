@@ -75,7 +75,7 @@ def slope(x: Sequence[float], rows: Sequence[Sequence[float]], level: float = LE
     at = _finite(x)
     if len(at) < 2 or np.ptp(at) == 0 or any(len(row) != len(at) for row in rows):
         raise BadInput(f"{len(at)} points x: expected at least two that differ, and rows of that length.")
-    return mean_interval([float(np.polyfit(at, _finite(row), 1)[0]) for row in rows], level)
+    return mean_interval([_fitted(at, _finite(row)) for row in rows], level)
 
 
 def pooled_deviation(arms: Sequence[Sequence[float]]) -> tuple[float, int]:
@@ -191,8 +191,7 @@ def _value(node: ast.expr, figures: Figures, seed: int, relation: str, places: P
         return float(figures[measure][arm][seed])
     if _is_slope(node):
         measure = _sloped(node, relation)
-        heights = [float(figures[measure][arm][seed]) for arm in places]
-        return float(np.polyfit(list(places.values()), heights, 1)[0])
+        return _fitted(list(places.values()), [figures[measure][arm][seed] for arm in places])
     if (
         isinstance(node, ast.Constant)
         and isinstance(node.value, (int, float))
@@ -224,6 +223,11 @@ def _named(node: ast.expr, relation: str) -> tuple[str, str]:
         if isinstance(node.slice, ast.Constant):
             return node.value.id, str(node.slice.value)
     raise BadInput(f"claim {relation!r}: expected measure[arm] with a name in the brackets.")
+
+
+def _fitted(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
+    """The slope of the least-squares line."""
+    return float(np.polyfit(x, y, 1)[0])
 
 
 def _is_slope(node: ast.AST) -> bool:

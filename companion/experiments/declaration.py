@@ -184,6 +184,7 @@ def _checked(name: str, told: dict[str, Any]) -> Declaration:
         measures,
         tuple(_claim(each, next(iter(budgets)), budgets) for each in told.get("claims", [])),
     )
+    _check_settings(found)
     _check_arms_differ(found)
     _check_claims(found)
     return found
@@ -240,8 +241,18 @@ def _extended(seeds: tuple[int, ...], count: int | None) -> tuple[int, ...]:
     return (*seeds, *range(max(seeds) + 1, max(seeds) + 1 + count - len(seeds)))
 
 
+def _check_settings(found: Declaration) -> None:
+    """A training has the settings of a run, each arm its own seed; published figures belong to arms."""
+    if found.task == TRAINING:
+        known = tuple(name for name in (*SETTING_NAMES, "options") if name != "seed")
+        for part in (found.settings, *found.budgets.values(), *(arm.settings for arm in found.arms.values())):
+            _check_keys("the settings", part, known, needed=())
+    for measure in found.measures.values():
+        _check_keys(f"measure {measure.name}: published", measure.published, tuple(found.arms), needed=())
+
+
 def _check_arms_differ(found: Declaration) -> None:
-    """Every arm must set something else than the others, in every budget; settings must be those of a model."""
+    """Every arm must set something else than the others, in every budget."""
     for budget in found.budgets:
         settled: dict[str, str] = {}
         for arm in found.arms:
@@ -251,9 +262,6 @@ def _check_arms_differ(found: Declaration) -> None:
                     f"arms {settled[as_text]} and {arm} have equal settings: expected a difference."
                 )
             settled[as_text] = arm
-    if found.task == TRAINING:
-        for part in (found.settings, *found.budgets.values(), *(arm.settings for arm in found.arms.values())):
-            _check_keys("the settings", part, (*SETTING_NAMES, "options"), needed=())
 
 
 def _check_claims(found: Declaration) -> None:

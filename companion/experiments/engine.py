@@ -1,6 +1,6 @@
 """Runs what is missing of an experiment: several runs side by side, each a process of its own that can be resumed."""
 
-import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -14,14 +14,9 @@ from typing import Any
 
 from companion.errors import BadInput, check_whole_number
 from companion.experiments import outcome as outcomes
-from companion.experiments.declaration import Declaration, Run, read
-from companion.experiments.folder import RECORD
+from companion.experiments.declaration import Declaration, Run, names, read
+from companion.experiments.folder import RECORD, locked
 from companion.experiments.worker import FIGURES
-
-try:
-    import fcntl
-except ImportError:  # Windows; there nothing prevents two programs from working on one experiment.
-    fcntl = None  # type: ignore[assignment]
 
 #: Where unfinished runs lie, with their checkpoints.
 WORK = Path("_build", "experiments")
@@ -48,7 +43,10 @@ class Process:
 
 @dataclass
 class Progress:
-    """What is done, what runs, how many minutes are left: one line, rewritten on a terminal, printed anew elsewhere."""
+    """What is done, what runs, how many minutes are left: one line, rewritten on a terminal.
+
+    Elsewhere it is printed after each run.
+    """
 
     todo: int
     done: int = 0
@@ -77,6 +75,11 @@ class Progress:
             print(f"\r{line:{len(self.shown)}}", end="", file=sys.stderr, flush=True)
             self.shown = line
 
+    def after_run(self, running: Iterable[Process]) -> None:
+        """Print the line where it is not rewritten all the time."""
+        if not sys.stderr.isatty():
+            print(self.line(running), file=sys.stderr, flush=True)
+
     def say(self, text: str) -> None:
         """Print ``text`` on a line of its own."""
         if self.shown:
@@ -102,13 +105,15 @@ def run_missing(
     contradict the declaration, and where another process works on the same experiment.
     """
     declared, jobs = read(name, results), check_whole_number("jobs", jobs)
-    with _claimed(work / name):
+    (work / name).mkdir(parents=True, exist_ok=True)
+    taken = f"experiment {name} is being run by another process: expected one at a time; wait for it."
+    with locked(work / name, taken):
         recorded = outcomes.read(name, results)
         check_agreement(declared, recorded)
         todo = planned(declared, recorded, budget, seeds, arms)
         progress = Progress(len(todo))
         failed = 0
-        for process, record in _finished(declared, todo, results, work / name, jobs, progress):
+        for process, running, record in _finished(declared, todo, results, work / name, jobs, progress):
             if record is None:
                 failed += 1
                 continue
@@ -121,6 +126,7 @@ def run_missing(
             progress.done += 1
             figures = ", ".join(f"{key} {value:.4g}" for key, value in record["figures"].items())
             progress.say(f"{run.arm}, seed {run.seed}: {figures}; {record['seconds']:.0f} seconds")
+            progress.after_run(running)
         return failed
 
 
@@ -138,8 +144,8 @@ def planned(
             raise BadInput(
                 f"arm {arm!r}: expected one of {', '.join(declared.arms)}; pass one of these names."
             )
-    runs = outcomes.missing(declared, recorded, declared.runs(budget, seeds))
-    return [run for run in runs if chosen is None or run.arm in chosen]
+    runs = declared.runs(budget, seeds)
+    return [run for run in runs if run not in recorded.runs and (chosen is None or run.arm in chosen)]
 
 
 def check_agreement(declared: Declaration, recorded: outcomes.Outcome) -> None:
@@ -154,8 +160,11 @@ def check_agreement(declared: Declaration, recorded: outcomes.Outcome) -> None:
 
 def _finished(
     declared: Declaration, todo: list[Run], results: Path, work: Path, jobs: int, progress: Progress
-) -> Iterator[tuple[Process, dict[str, Any] | None]]:
-    """Each run as it ends, with what it recorded; None where it failed. Whatever happens, no process stays behind."""
+) -> Iterator[tuple[Process, list[Process], dict[str, Any] | None]]:
+    """Each run as it ends, those that go on, and what it recorded, None where it failed.
+
+    Whatever happens, no process stays behind.
+    """
     waiting = list(todo)
     running: list[Process] = []
     try:
@@ -168,7 +177,7 @@ def _finished(
             progress.show(running)
             for process in [each for each in running if each.popen.poll() is not None]:
                 running.remove(process)
-                yield process, _collected(process, progress)
+                yield process, running, _collected(process, progress)
     finally:
         for process in running:
             process.popen.terminate()
@@ -177,7 +186,10 @@ def _finished(
 
 
 def _start(declared: Declaration, run: Run, results: Path, work: Path, core: int) -> Process:
-    folder = work / f"{run.budget}-{run.arm}-{run.seed}"
+    # A declaration that has changed gets other folders: what an earlier attempt left is not continued.
+    settings = json.dumps(declared.settings_of(run.budget, run.arm), sort_keys=True)
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+    folder = work / f"{run.budget}-{run.arm}-{run.seed}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     pinned = cores[core % len(cores)] if cores and core >= 0 else -1
@@ -204,27 +216,6 @@ def _collected(process: Process, progress: Progress) -> dict[str, Any] | None:
     return None
 
 
-@contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """A lock on the experiment's work folder, which the system removes even after kill -9."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise BadInput(
-            f"experiment {folder.name} is being run by another process: expected one at a time; wait for it."
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
 Say = Callable[[str], None]
 
 
@@ -234,8 +225,6 @@ def report(results: Path, only: str | None = None, say: Say = print) -> int:
     A fault is an outcome that does not fit its declaration, and a claim whose verdict is not the declared one. A run
     that is missing is none: its claims are *not run yet*.
     """
-    from companion.experiments.declaration import names
-
     faults = 0
     for name in names(results) if only is None else [only]:
         declared, recorded = read(name, results), outcomes.read(name, results)

@@ -49,6 +49,27 @@ def describe_file(path: Path) -> dict[str, Any]:
         }
 
 
+@contextlib.contextmanager
+def locked(folder: Path, taken: str) -> Iterator[None]:
+    """A lock on a folder itself: it leaves no file, and the system removes it even after kill -9.
+
+    Raises :class:`~companion.errors.BadInput` with the words ``taken`` where another process holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BadInput(taken) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class RunFolder:
     """The folder ``out`` of one run. Every file in it is written completely or not at all."""
 
@@ -66,7 +87,10 @@ class RunFolder:
         is_new = not self.path.exists()
         with self._refusals_explained():
             self.path.mkdir(parents=True, exist_ok=True)
-        with self._lock():
+        taken = (
+            f"out={self.path} is in use by another run: expected one at a time; wait, or pass another folder."
+        )
+        with locked(self.path, taken):
             # Again: another run may have started here between the first check and the lock.
             self._check_purpose(resume)
             with self._refusals_explained():
@@ -110,25 +134,6 @@ class RunFolder:
             return []
         names = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith(_PARTIAL))
         return [] if names == [checkpoint_name(0)] else names
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """A lock on the folder itself: it leaves no file, and the system removes it even after kill -9."""
-        if fcntl is None:
-            yield
-            return
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise BadInput(
-                f"out={self.path} is in use by another run: expected one at a time; wait, or pass another folder."
-            ) from error
-        try:
-            yield
-        finally:
-            os.close(descriptor)
 
     def read_record(self) -> Record:
         """The content of run.json. Raises :class:`~companion.errors.BadInput` where it is damaged."""

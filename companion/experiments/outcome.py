@@ -128,11 +128,6 @@ def write(outcome: Outcome, results: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def missing(declared: Declaration, outcome: Outcome, runs: Iterable[Run]) -> list[Run]:
-    """The runs among ``runs`` that are not recorded yet."""
-    return [run for run in runs if run not in outcome.runs]
-
-
 def contradictions(declared: Declaration, outcome: Outcome) -> list[str]:
     """What in ``outcome`` does not fit the declaration, in words; an empty list where all of it does."""
     found = []

@@ -90,8 +90,6 @@ def _train(settings: Mapping[str, Any], seed: int, folder: Path) -> Mapping[str,
 def _call(task: str, settings: Mapping[str, Any], seed: int, folder: Path) -> Mapping[str, Any]:
     """The figures of a task ``module:function``, which gets the settings, the seed and, if it asks, the ``folder``."""
     module, _, name = task.partition(":")
-    # Arms may name what lies under tools/, beside the package.
-    sys.path.insert(0, str(Path.cwd()))
     try:
         function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:

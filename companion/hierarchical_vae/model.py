@@ -241,8 +241,11 @@ class HierarchicalVAE(FollowsSchedules, VAE):
     ) -> dict[str, keras.Model]:
         widths = HIDDEN if hidden is None else tuple(hidden)
         seeds = seeds_of_networks(seed)
-        both: dict[str, Any] = {"network": network, "batch_norm": batch_norm}
-        both["hidden_activation"] = hidden_activation
+        both: dict[str, Any] = {
+            "network": network,
+            "hidden_activation": hidden_activation,
+            "batch_norm": batch_norm,
+        }
         up = {**both, "inference": inference, "merge": merge, "hidden": widths, "seed": seeds[0]}
         down = {**both, "hidden": widths[::-1], "seed": seeds[1]}
         return {

@@ -197,8 +197,8 @@ def complete_pair(
         )
     if encoder is not None:
         dims, input_shape = sizes_of_encoder(encoder, inference), encoder.input_shape[1:]
-        if inference == "top_down" and merge == "concatenation":
-            joint_parts_of(encoder)
+        if inference == "top_down":
+            _check_merge(encoder, merge)
     elif decoder is not None:
         dims, input_shape = sizes_of_decoder(decoder), decoder.output_shape[1:]
     shape = tuple(input_shape)
@@ -215,6 +215,17 @@ def complete_pair(
             f"the same; pass build_hierarchical_decoder({dims}, {shape})."
         )
     return encoder, decoder, dims
+
+
+def _check_merge(encoder: Any, merge: str) -> None:
+    """An encoder that concatenates gives q itself; the others give messages, which the model has yet to merge."""
+    if merge == "concatenation":
+        joint_parts_of(encoder)
+    elif any(layer.name == "joint_1" for layer in encoder.layers):
+        raise BadInput(
+            f"encoder concatenates the layer above by itself, and merge={merge!r} would merge it once more: expected "
+            f"merge='concatenation'; pass it, or build_hierarchical_encoder(..., merge={merge!r})."
+        )
 
 
 def check_latent_dims(latent_dims: Any) -> tuple[int, ...]:

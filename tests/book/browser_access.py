@@ -30,15 +30,19 @@ RUN_AXE = """async (areColours) => {
     return found.violations.map(({impact, id, nodes}) => ({impact, id, nodes: nodes.map(node => node.html)}));
 }"""
 # An element that looks like another one of the page has its contrast, too, and measuring contrast takes long: of all
-# elements that hold nothing but text, and whose tags, classes, styles and states agree up to the body, one is measured.
+# elements that hold nothing but text, one is measured of those whose computed styles, as far as contrast and links in
+# text depend on them, agree from the element up to the body.
 LOOK_ALIKE = """{
-    const own = ({tagName, rowIndex, attributes}) => [tagName, rowIndex === undefined ? '' : rowIndex % 2]
-        .concat(...['class', 'style', 'role', 'type', 'open', 'hidden', 'aria-current', 'aria-selected', 'disabled']
-            .map(name => attributes[name]?.value ?? '-')).join(' ');
+    const parts = ['color', 'backgroundColor', 'backgroundImage', 'opacity', 'fontSize', 'fontWeight', 'fontStyle',
+        'textDecorationLine', 'borderBottomStyle', 'textShadow', 'mixBlendMode', 'filter', 'visibility', 'position'];
     const looks = new Map(), seen = new Set();
     const look = element => {
         if (!element) return '';
-        if (!looks.has(element)) looks.set(element, own(element) + '>' + look(element.parentElement));
+        if (!looks.has(element)) {
+            const style = getComputedStyle(element);
+            const own = [element.tagName, element.hasAttribute('disabled'), ...parts.map(part => style[part])];
+            looks.set(element, own.join('|') + '>' + look(element.parentElement));
+        }
         return looks.get(element);
     };
     for (const element of document.body.querySelectorAll('*')) {
@@ -145,11 +149,13 @@ def test_nothing_is_wrong_with_the_buttons_of_a_published_book(published, browse
         assert seen.problems == []
 
 
+PALE = ".pale, tr:nth-child(even), div > .a + .a"
 STRANGERS = {
     "its own style": '<p class="a">Dark</p><p class="a" style="color: #aaa">Pale</p>',
     "another class": '<p class="a">Dark</p><p class="a pale">Pale</p>',
     "another parent": '<p class="a">Dark</p><div class="pale"><p class="a">Pale</p></div>',
     "every other row": "<table><tr><td>Dark<tr><td>Pale<tr><td>Dark</table>",
+    "its place among its like": '<div><p class="a">Dark</p><p class="a">Pale</p></div>',
 }
 
 
@@ -158,7 +164,7 @@ def test_of_elements_that_look_alike_only_true_twins_are_left_out(browser, tmp_p
     """Ten dark twins stand before a pale element, which differs from them in one thing."""
     twins = '<p class="a">Dark</p>' * 10
     (tmp_path / "page.html").write_text(
-        "<!DOCTYPE html><html lang=en><title>Twins</title><style>.pale, tr:nth-child(even) { color: #aaa }</style>"
+        f"<!DOCTYPE html><html lang=en><title>Twins</title><style>{PALE} {{ color: #aaa }}</style>"
         f"<main><h1>Twins</h1>{twins}{STRANGERS[stranger]}</main>",
         encoding="utf-8",
     )

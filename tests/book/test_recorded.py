@@ -10,7 +10,6 @@ from sphinx.errors import ExtensionError
 
 from companion import evidence
 from companion.experiments import declaration, outcome
-from companion.experiments.declaration import Run
 from tests.experiments.declared import declare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,9 +97,3 @@ def table_rows(page, kind: str) -> list[list[str]]:
         [straight(cell.get_text(strip=True)) for cell in row.find_all("td")]
         for row in page.select(f"table.{kind} tbody tr")
     ]
-
-
-def test_a_run_that_was_never_declared_does_not_reach_the_page(shift):
-    declared, made = shift
-    assert Run("short", "sunk", 0) not in made.runs
-    assert outcome.contradictions(declared, made) == []

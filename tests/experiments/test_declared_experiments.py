@@ -21,6 +21,7 @@ from companion.__main__ import main
 from companion.errors import BadInput
 from companion.experiments import declaration, engine, outcome
 from companion.experiments.declaration import Run
+from companion.experiments.folder import locked
 from tests.experiments.declared import DECLARATION, declare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)  # the task lies under tests/
-    monkeypatch.setattr(engine, "WORK", tmp_path / "work")
     return declare(tmp_path / "results")
 
 
@@ -99,7 +99,13 @@ of = "test.neg_elbo"
     assert found.settings_of("long", "two")["epochs"] == 9
     assert "seed" not in found.settings_of("long", "two")
     declare(results, "codes", trained.replace("latent_dim", "latent_dims"))
-    with pytest.raises((BadInput, TypeError), match="latent_dims"):
+    with pytest.raises(BadInput, match="the settings has 'latent_dims': expected model, dataset"):
+        declaration.read("codes", results)
+    declare(results, "codes", trained.replace("latent_dim = 4", "seed = 4"))
+    with pytest.raises(BadInput, match="the settings has 'seed'"):
+        declaration.read("codes", results)
+    declare(results, "codes", trained + "published = { two = 90.0, six = 80.0 }\n")
+    with pytest.raises(BadInput, match="measure nll: published has 'six': expected two, four"):
         declaration.read("codes", results)
 
 
@@ -117,7 +123,9 @@ def test_all_missing_runs_are_run_and_judged(results, tmp_path, capsys):
     told = found.circumstances[0]
     assert told["backend"] == "tensorflow" and told["versions"]["python"] and told["device"]
     assert (results / "shift" / "outcome.json").stat().st_size < 5000
-    assert "6 of 6" not in capsys.readouterr().out  # progress goes to stderr
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "1 of 6 runs done; " in told.err and "6 of 6 runs done" in told.err
     # Nothing is left to do, and nothing is run again.
     before = (results / "shift" / "outcome.json").read_bytes()
     assert run_all(results, tmp_path) == 0
@@ -290,8 +298,10 @@ def test_what_a_task_does_not_give_is_said(results, tmp_path, capsys, before, af
 
 
 def test_two_programs_do_not_work_on_one_experiment(results, tmp_path):
-    busy = pytest.raises(BadInput, match="is being run by another process")
-    with engine._claimed(tmp_path / "work" / "shift"), busy:
+    work = tmp_path / "work" / "shift"
+    work.mkdir(parents=True)
+    busy = pytest.raises(BadInput, match="experiment shift is being run by another process")
+    with locked(work, "taken"), busy:
         run_all(results, tmp_path)
 
 
@@ -311,6 +321,16 @@ of = "test.neg_elbo"
 says = "-ELBO of the first epoch"
 of = "history.neg_elbo.0"
 """
+
+
+def test_what_an_attempt_with_other_settings_left_is_not_continued(results, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(engine.subprocess, "Popen", lambda *_, **__: started.append(1))
+    run = Run("short", "raised", 0)
+    first = engine._start(declaration.read("shift", results), run, results, tmp_path, 0).folder
+    assert engine._start(declaration.read("shift", results), run, results, tmp_path, 0).folder == first
+    declare(results, text=DECLARATION.replace("shift = 1.0", "shift = 1.5"))
+    assert engine._start(declaration.read("shift", results), run, results, tmp_path, 0).folder != first
 
 
 @pytest.mark.slow

@@ -149,3 +149,11 @@ def test_an_encoder_without_joint_parts_cannot_concatenate():
         BadInput, match="encoder is a Functional without a part named joint_1.*merge='concatenation'"
     ):
         HierarchicalVAE(encoder, inference="top_down", merge="concatenation")
+
+
+def test_an_encoder_that_concatenates_fits_no_other_merge():
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference="top_down", merge="concatenation")
+    with pytest.raises(
+        BadInput, match="merge='residual' would merge it once more: expected merge='concatenation'"
+    ):
+        HierarchicalVAE(encoder, inference="top_down", merge="residual")
