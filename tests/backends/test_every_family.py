@@ -131,7 +131,7 @@ SCHEDULED = {
     "beta_vae with capacity": lambda h, step: (
         h["reconstruction_loss"] + 5.0 * np.abs(h["kl_loss"] - 4.0 * step / 8)
     ),
-    "hierarchical_vae": lambda h, step: h["reconstruction_loss"] + h["kl_1"] + step / 8 * h["kl_2"],
+    "hierarchical_vae": lambda h, step: h["reconstruction_loss"] + step / 8 * (h["kl_1"] + h["kl_2"]),
 }
 
 
