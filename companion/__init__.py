@@ -41,6 +41,7 @@ _MODULES = (
     "machine",
     "networks",
     "objectives",
+    "one_page",
     "plots",
     "schedules",
     "vae",

@@ -22,6 +22,7 @@ FLOORS = (
     ("",),
     ("machine",),
     ("data",),
+    ("one_page",),  # it stands alone on the data, for whoever copies it
     ("distributions", "categorical"),
     ("likelihoods", "objectives", "layers"),
     ("networks", "code_use"),
