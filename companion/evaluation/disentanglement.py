@@ -26,10 +26,12 @@ TREES = 10
 def higgins_score(codes: Any, factors: Any, *, points: int = 1000, pairs: int = 64, seed: int = 0) -> float:
     """The accuracy with which a linear classifier names the factor that pairs of images share; chance 1 / num_factors.
 
-    A point is the mean of \\|z1 - z2\\| over ``pairs`` pairs of images that share the value of one factor, drawn at
-    random for each point: shape ``(latent_dim,)``. Half of the ``points`` train a logistic regression on standardised
-    coordinates, the other half score it. The classifier must be linear: a stronger one could do the disentangling
-    itself. Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for fewer than 20 points.
+    A point is the mean of \\|z1 - z2\\| over ``pairs`` pairs of images, shape ``(latent_dim,)``. The two images of a
+    pair share the value of one factor: the factor is drawn for each point, the value for each pair. Half of the
+    ``points`` train a logistic regression on standardised coordinates, the other half score it. The classifier must be
+    linear: a stronger one could do the disentangling itself.
+
+    Raises :class:`~companion.errors.BadInput` as :func:`mig`, and for fewer than 20 points.
     Source: Higgins et al. (2017). Taught in chapter 06.
     """
     codes, factors = _checked(codes, factors)
@@ -37,8 +39,8 @@ def higgins_score(codes: Any, factors: Any, *, points: int = 1000, pairs: int = 
     check_whole_number("pairs", pairs)
     rng = np.random.default_rng(check_whole_number("seed", seed, at_least=0))
     shared = _shared_factors(points, factors.shape[1], rng)
-    groups = [_sharing_a_value(factors[:, factor], 2 * pairs, rng) for factor in shared]
-    differences = [np.abs(codes[rows[:pairs]] - codes[rows[pairs:]]).mean(axis=0) for rows in groups]
+    drawn = [_pairs_sharing_values(factors[:, factor], pairs, rng) for factor in shared]
+    differences = [np.abs(codes[first] - codes[second]).mean(axis=0) for first, second in drawn]
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return _held_out_accuracy(classifier, np.stack(differences), shared)
 
@@ -162,6 +164,17 @@ def _shared_factors(count: int, num_factors: int, rng: np.random.Generator) -> n
 def _sharing_a_value(steps: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """``count`` images, drawn with replacement, whose factor has the step of an image that is drawn first."""
     return rng.choice(np.flatnonzero(steps == steps[rng.integers(len(steps))]), count)
+
+
+def _pairs_sharing_values(
+    steps: np.ndarray, pairs: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two rows of ``pairs`` images: each first one is any image, the second beside it any with the same step."""
+    first = rng.integers(len(steps), size=pairs)
+    by_step, counts = np.argsort(steps, kind="stable"), np.bincount(steps)
+    begins = np.cumsum(counts) - counts  # where the images of each step begin in by_step
+    step = steps[first]
+    return first, by_step[begins[step] + rng.integers(counts[step])]
 
 
 def _held_out_accuracy(
