@@ -17,14 +17,14 @@ def boxes(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """``n`` upright squares and their three factors, ``(n, 3)``: size, place across, place down.
 
     Of the five factors of :func:`companion.data.shapes` these are the ones that form a line; each moves the pixels by
-    another amount, since the squares travel 14 pixels across and 8 down.
+    another amount, since the squares travel 10 pixels across and 6 down.
     """
     rng = np.random.default_rng(seed)
     factors = np.stack([rng.integers(steps, size=n) for steps in (SCALES, ACROSS, DOWN)], axis=1)
     size, across, down = (
         np.linspace(*ends, steps)[column]
         for ends, steps, column in zip(
-            ((6, 12), (7, 21), (10, 18)), (SCALES, ACROSS, DOWN), factors.T, strict=True
+            ((8, 14), (9, 19), (11, 17)), (SCALES, ACROSS, DOWN), factors.T, strict=True
         )
     )
     nothing = np.zeros(n)
