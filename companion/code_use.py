@@ -1,4 +1,4 @@
-"""Codes that are whole numbers: their check, how many of them are in use, and where images have ink. Chapter 09."""
+"""How many codes are in use: whole numbers of a VQ-VAE (chapter 09), coordinates of layers of codes (chapter 08)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,10 +7,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from companion.errors import BadInput
+from companion.batching import count, map_batches
+from companion.distributions import DiagonalNormal
+from companion.errors import BadInput, check_whole_number
 from companion.tensors import Tensor
 
 INK = 0.5  # a cell of a map counts as inked if a pixel under it is above this value
+IN_USE = 0.01  # nats: a coordinate with a larger KL to its prior counts as used
+DRAWS = 10  # of the codes of each image
 
 
 def code_counts(codes: Any, num_embeddings: int) -> np.ndarray:
@@ -126,3 +130,46 @@ def check_choices(codes: Any, shape: Sequence[int], num_codes: int) -> np.ndarra
             f"encode(images) of this model returned."
         )
     return array.astype("int32")
+
+
+def kl_per_coordinate(model: Any, x: Any, *, draws: int = DRAWS, seed: int = 0) -> list[np.ndarray]:
+    """The KL of each coordinate of each layer of codes to the layer's own prior: arrays ``(latent_dims[l],)``, in nats.
+
+    ``model`` is a :class:`~companion.hierarchical_vae.HierarchicalVAE`; the layer next to the pixels comes first. The
+    prior of a lower layer is p(z1|z2) at the z2 that was drawn. Each figure is a mean over the images ``x`` and
+    ``draws`` of their codes. Of a layer that was inferred before the one above it, as bottom-up, it is the mean of
+    log q - log p, which may be slightly negative where the layer is not used; elsewhere it is a closed form.
+    Taught in chapter 08.
+    """
+    x, draws = model.checked(x), check_whole_number("draws", draws)
+    bottom_up = model.inference == "bottom_up"
+
+    def of_batch(images: Any, epsilon: Any) -> list[Any]:
+        layers = model.layers_of(images, ops.convert_to_tensor(epsilon))
+        found = []
+        for level, layer in enumerate(layers, start=1):
+            q = DiagonalNormal(layer.z_mean, layer.z_log_var, event_ndims=0)
+            p = DiagonalNormal(layer.prior_mean, layer.prior_log_var, event_ndims=0)
+            known = level == len(layers) or not bottom_up
+            found.append(q.kl(p) if known else q.log_prob(layer.z) - p.log_prob(layer.z))  # (batch, dim)
+        return found
+
+    drawn = [
+        map_batches(of_batch, x, model.noise(count(x), check_whole_number("seed", seed, at_least=0) + draw))
+        for draw in range(draws)
+    ]
+    return [np.mean([each[level] for each in drawn], axis=(0, 1)) for level in range(len(model.latent_dims))]
+
+
+def units_in_use(
+    model: Any, x: Any, *, least: float = IN_USE, draws: int = DRAWS, seed: int = 0
+) -> list[int]:
+    """How many coordinates of each layer have a :func:`kl_per_coordinate` above ``least`` nats, bottom layer first.
+
+    Unlike :func:`~companion.evaluation.active_units_per_layer` it counts no coordinate whose posterior mean merely
+    follows its prior, as that of a lower layer does in top-down inference. Raises
+    :class:`~companion.errors.BadInput` for a negative ``least``. Taught in chapter 08.
+    """
+    if not least >= 0:
+        raise BadInput(f"least={least!r}: expected a KL of at least 0 nats; pass least={IN_USE}.")
+    return [int(np.sum(kl > least)) for kl in kl_per_coordinate(model, x, draws=draws, seed=seed)]
