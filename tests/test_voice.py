@@ -1,0 +1,222 @@
+"""Protects how the book speaks, as far as a pattern can tell: "per" after what is counted, no private vocabulary, no
+quarrel with texts that readers never saw, sentences of at most 40 words, no symbol that no sentence names.
+
+Each rule is shown a text that breaks it and one that only looks as if it did.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests import voice_rules
+from tests.voice_rules import RULES, unnamed_symbols
+from tests.voice_texts import Text, of_docstring, of_markdown, of_notebook, of_python, sentences
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTATION = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PAGES = [
+    *sorted((ROOT / "book").glob("*.md")),
+    *sorted((ROOT / "book" / "api").glob("*.md")),
+    ROOT / "README.md",
+]
+PARTS = sorted({path.parent for path in (ROOT / "companion").rglob("*.py")})
+#: Pages on which a rule does not hold, with the reason.
+EXEMPT = {("quarrels", "book/errata.md"): "the page that measures what is wrong in the sources"}
+#: Places that are still amiss in a chapter, page or folder; a figure may only fall.
+LEFT: dict[str, int] = {
+    "00_one_page": 1,
+    "01_autoencoder": 10,
+    "02_architecture": 7,
+    "03_reparameterization": 7,
+    "04_objectives": 15,
+    "05_latent_space": 11,
+    "06_beta_vae": 54,
+    "07_conditional_vae": 20,
+    "08_hierarchical_vae": 8,
+    "09_vq_vae": 11,
+    "10_iwae": 5,
+    "companion": 3,
+    "companion/base": 1,
+    "companion/conditional_vae": 1,
+    "companion/exercises": 2,
+    "companion/experiments": 3,
+    "companion/explorers": 3,
+    "companion/explorers/recipes": 1,
+    "companion/plots": 1,
+    "companion/solutions": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("distributive", "The KL is 12.4 nats an image."),
+        ("distributive", "It adds one bias an output, and bends the result."),
+        ("distributive", "Two numbers a layer are enough."),
+        ("distributive", "We use 3 draws an observation."),
+        ("distributive", "The loss keeps one KL a layer."),
+        ("distributive", "The decoder ends in one logit a pixel."),
+        ("distributive", "This costs 0.7 a pixel."),
+        ("distributive", "The code is drawn once an image."),
+        ("private_words", "The code has its price."),
+        ("private_words", "The encoder hears of pixels no more."),
+        ("private_words", "Its only teacher is the KL term."),
+        ("private_words", "A code that falls silent is no use."),
+        ("private_words", "How far may an honest code lie?"),
+        ("private_words", "A broad 9 makes a broad nought."),
+        ("private_words", "There is room for a second code."),
+        ("quarrels", "The source compares codes drawn with noise."),
+        ("quarrels", "Here the usual signature had to change."),
+        ("quarrels", "The original notebook averages the loss."),
+        ("long_sentences", " ".join(["The", *["very"] * 38, "long", "sentence."])),
+    ],
+)
+def test_each_rule_is_red_where_it_is_broken(rule, words):
+    assert [each.__name__ for each in RULES if list(each(words))] == [rule]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The KL is 12.4 nats per image, with 3 draws per observation.",
+        "A network with layers of 512 and 256 makes an image of 28 pixels by 28.",
+        "How many numbers does a digit need, and how many coordinates a code has.",
+        "In chapter 03 an image becomes a code. An autoencoder passes an image through a bottleneck.",
+        "Training uses teacher forcing. The knowledge moves from a teacher network. It fails silently.",
+        "The book is written for teachers, who read the source code of a listing and the source of CODE.",
+        " ".join(["The", *["very"] * 37, "long", "sentence."]),
+        "One sentence of these ends soon. " + " ".join(["Another"] * 40) + ".",
+    ],
+)
+def test_what_only_looks_alike_passes(words):
+    assert [found for rule in RULES for found in rule(words)] == []
+
+
+def test_a_symbol_of_a_formula_is_named_in_a_sentence():
+    formula = "$$ s = \\frac{b - a}{\\max(a, b)} + \\gamma\\,\\mathbb{E}_{q_\\phi(z \\mid x)}[x] . $$"
+    assert list(unnamed_symbols(formula, NOTATION)) == [
+        "no sentence names a, b, gamma of the formula s = \\frac{b - a}{\\max(a, b)} + "
+        "\\gamma\\,\\mathbb{E}_{q_\\phi(z \\mid x)}[x] ."
+    ]
+    assert not list(
+        unnamed_symbols(f"With distances $a$ and $b$ and a weight $\\gamma$,\n\n{formula}", NOTATION)
+    )
+
+
+def test_a_page_becomes_sentences():
+    page = """---
+    title: none
+---
+(label)=
+# A heading
+
+One sentence, e.g. with `code` and $x + 1$. Its formula is
+
+$$ a = b $$ (eq-a)
+
+where {cite:t}`someone` and [a link](https://example.org/a) end it.
+
+```python
+nats an image = hidden
+```
+
+:::{note}
+:class: tip
+Shown. | not a table
+:::
+
+| A cell | Another **cell** |
+|---|---|
+- an item
+- another
+""".replace("    title", "title")
+    assert of_markdown(page) == [
+        "A heading",
+        "One sentence, e.g. with CODE and FORMULA. Its formula is FORMULA where and a link end it.",
+        "Shown.",
+        "not a table",
+        "A cell",
+        "Another cell",
+        "an item",
+        "another",
+    ]
+    assert sentences("He (Kingma et al. 2014) did. It works! FORMULA is 1.5.") == [
+        "He (Kingma et al. 2014) did.",
+        "It works!",
+        "FORMULA is 1.5.",
+    ]
+
+
+def test_docstrings_comments_and_messages_are_read(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        '"""First. Second."""\n\n\ndef f(x):\n    """Do.\n\n    Args:\n        x: one thing.\n        y: another.\n\n'
+        '    Example::\n\n        hidden = 1\n    """\n    # a comment\n    # of two lines\n'
+        '    raise ValueError(f"x={x}: expected one of these " "numbers")\n'
+    )
+    assert [text.words for text in of_python(path, "m")] == [
+        "a comment of two lines",
+        "First. Second.",
+        *("Do.", "Args:", "x: one thing.", "y: another.", "Example."),
+        "x=VALUE: expected one of these numbers",
+    ]
+    assert of_docstring("See :class:`~a.b.C` and ``code``.") == ["See a.b.C and CODE."]
+
+
+def test_a_chapter_is_read_with_its_comments_captions_and_alt_texts(tmp_path):
+    path = tmp_path / "01_a.ipynb"
+    shown = {"mystnb": {"figure": {"caption": "A caption."}, "image": {"alt": "An alt text."}}}
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "\n", "Words.\n"], "metadata": {}},
+        {"cell_type": "code", "source": "%matplotlib inline\nx = 1  # a comment", "metadata": shown},
+    ]
+    path.write_text(json.dumps({"cells": cells}))
+    assert [text.words for text in of_notebook(path)] == [
+        "Title",
+        "Words.",
+        "a comment",
+        "A caption.",
+        "An alt text.",
+    ]
+
+
+def amiss(texts: Iterable[Text], path: str) -> list[str]:
+    rules = [rule for rule in RULES if (rule.__name__, path) not in EXEMPT]
+    return [f"{text.place}: {found}" for text in texts for rule in rules for found in rule(text.words)]
+
+
+def check(name: str, found: list[str]) -> None:
+    left = LEFT.get(name, 0)
+    assert len(found) <= left, "\n".join([f"{len(found)} places are amiss, {left} are allowed:", *found])
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapters_speak_as_the_book_does(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    check(path.stem, [*amiss(of_notebook(path), path.name), *unnamed_symbols(prose, NOTATION)])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_speak_as_the_book_does(path):
+    name, markdown = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+    texts = [Text(name, part) for part in of_markdown(markdown)]
+    check(name, [*amiss(texts, name), *unnamed_symbols(markdown, NOTATION)])
+
+
+@pytest.mark.parametrize("folder", PARTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_messages_speak_as_the_book_does(folder):
+    files = [(path, str(path.relative_to(ROOT))) for path in sorted(folder.glob("*.py"))]
+    check(
+        str(folder.relative_to(ROOT)),
+        [line for path, name in files for line in amiss(of_python(path, name), name)],
+    )
+
+
+def test_every_rule_has_a_reason_to_be_exempted_from():
+    assert {rule for rule, _ in EXEMPT} <= {rule.__name__ for rule in RULES}
+    assert all((ROOT / path).exists() and reason for (_, path), reason in EXEMPT.items())
+    assert all(voice_rules.ALLOWED.values())
