@@ -54,9 +54,9 @@ def kl_parts(
 ) -> dict[str, Tensor]:
     """``mutual_information``, ``total_correlation`` and ``dimension_wise`` of each image, ``(batch,)``, in nats.
 
-    With q(z) the mean of q(z|x) over the data, they are log q(z|x) - log q(z), log q(z) - sum over j of log q(z_j), and
-    the sum over j of log q(z_j) - log p(z_j), at one draw ``z`` ``(batch, latent_dim)`` of each image's posterior. They
-    add up to log q(z|x) - log p(z), whose mean is the KL to the standard normal p(z).
+    Each is evaluated at ``z`` ``(batch, latent_dim)``, one draw of each image's posterior, and q(z) is the mean of
+    q(z|x) over the data. The three are log q(z|x) - log q(z), log q(z) - sum over j of log q(z_j), and the sum over j
+    of log q(z_j) - log p(z_j). They add up to log q(z|x) - log p(z), whose mean is the KL to the standard normal p(z).
 
     Where the batch is all of the data (``num_images`` None), q(z) is exact. Of a larger set of ``num_images``, the
     image's own posterior gets the weight 1 / num_images and the others of the batch share the rest: the density is then
@@ -86,9 +86,9 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
     """A VAE that minimises the reconstruction term plus ``beta`` times the KL.
 
     ``beta`` is a number or a Keras schedule; with ``warm_up_steps`` it rises linearly from 0 over that many steps of
-    the optimizer. With ``gamma`` above 0 the KL is pulled to a target instead: the loss is then the reconstruction term
-    plus ``gamma`` times the distance of the batch mean of the KL from ``capacity`` (in nats per image, a number or a
-    schedule), which rises linearly from 0 over ``capacity_steps``; ``beta`` is not used.
+    the optimizer. With ``gamma`` above 0 the KL is pulled to a target instead, and ``beta`` is not used: the loss is
+    then the reconstruction term plus ``gamma`` times the distance of the batch mean of the KL from ``capacity``. That
+    target, in nats per image, is a number or a schedule, and rises linearly from 0 over ``capacity_steps``.
 
     With ``penalty="total_correlation"`` it is a beta-TCVAE: ``beta`` weighs the total correlation of :func:`kl_parts`
     alone, and the rest of the KL keeps the weight 1. ``num_images`` is the number of training images; without it each

@@ -77,8 +77,8 @@ def use_of_codes(codes: np.ndarray, inked: np.ndarray, num_embeddings: int) -> d
 def inked_cells(images: np.ndarray, grid_shape: Sequence[int]) -> np.ndarray:
     """Whether any pixel under a cell of the map is brighter than ``INK``: bool, ``(n, *grid_shape)``.
 
-    Each cell covers a block of pixels of the image with the margin that the encoder adds: 4x4 pixels for 28x28 pixels
-    and a map of 7x7, 8x8 for a map of 4x4, since the image is 32x32 with its margin.
+    Each cell covers a block of pixels of the image with the margin that the encoder adds. Of an image of 28x28 pixels,
+    a cell covers 4x4 pixels in a map of 7x7, and 8x8 in a map of 4x4, since the image is 32x32 with its margin.
     """
     height, width = grid_shape
     block = [_pixels_a_cell(*sizes) for sizes in zip(images.shape[1:3], grid_shape, strict=True)]

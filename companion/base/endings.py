@@ -10,7 +10,7 @@ from keras import layers, ops, tree
 from companion.errors import BadInput
 from companion.tensors import Tensor
 
-SURE, SUSPECTED = 2.0, 4.0  # with logits up to 2 a pixel reaches 0.88, with logits up to 4 it reaches 0.98
+SURE, SUSPECTED = 2.0, 4.0  # with logits up to 2, a pixel reaches 0.88; with logits up to 4, it reaches 0.98
 SCALES = (1.0, 1e2, 1e4)  # within the range of half precision
 # Before their activation the outputs of these layers can be any number, so only the activation has to be tried.
 WITH_ACTIVATION = (

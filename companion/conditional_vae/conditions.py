@@ -58,8 +58,8 @@ def warn_of_scale(conditions: np.ndarray) -> bool:
         warnings.warn(
             f"conditions hold values from {rows[:, worst].min():g} to {rows[:, worst].max():g}"
             f"{f' in number {worst}' if rows.shape[1] > 1 else ''}: expected numbers about 1, on which the networks "
-            f"train best; standardise them: pass (conditions - mean) / std in every call, with mean = "
-            f"conditions.mean(axis=0) and std = conditions.std(axis=0) of the training set, or 1 where std is 0.",
+            f"train best; standardise them: pass (conditions - mean) / std in every call. Take mean = "
+            f"conditions.mean(axis=0) and std = conditions.std(axis=0) of the training set, and 1 where std is 0.",
             stacklevel=2,
         )
     return far

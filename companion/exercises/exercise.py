@@ -55,8 +55,8 @@ def the_number(value: float) -> Callable[[], list[Case]]:
 class Exercise:
     """One exercise of a chapter.
 
-    ``cases`` makes the inputs and the expected results; ``measure`` computes what is compared, by default the value of
-    the learner's function; ``unit`` describes the number that a ``compute`` exercise asks for, so that the message for
+    ``cases`` makes the inputs and the expected results. ``measure`` computes what is compared, by default the value of
+    the learner's function. ``unit`` describes the number that a ``compute`` exercise asks for, so that the message for
     a wrong answer does not show the right one. An answer that fails is compared with each of ``mistakes`` on the same
     inputs.
     """

@@ -1,9 +1,9 @@
 """Explorers: interactive figures, in a notebook and in the pages of the book.
 
-Each function returns one explorer, which shows itself as the last line of a cell: with a kernel as a widget whose
-``state`` Python can read and set, in the book as a figure that the page's script makes interactive, elsewhere as a
-still picture. They show recorded runs; ``python -m companion.explorers NAME`` records one again. A training control
-shows a run of its own: it trains a model with a value that you choose.
+Each function returns one explorer, which shows itself as the last line of a cell. With a kernel it is a widget whose
+``state`` Python can read and set; in the book it is a figure that the page's script makes interactive; elsewhere it is
+a still picture. Explorers show recorded runs; ``python -m companion.explorers NAME`` records one again. A training
+control shows a run of its own: it trains a model with a value that you choose.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """The files of an explorer: what it shows, the weights of its decoders, its still picture, and how they were made.
 
-``explorer.json`` holds the settings of the run and all small figures, ``weights.bin`` the packed decoders,
-``still.png`` the picture for places where nothing is interactive, and ``keras.npz`` codes with the pixels that Keras
-decoded from them, against which the front end is tested.
+``explorer.json`` holds the settings of the run and all small figures, ``weights.bin`` the packed decoders, and
+``still.png`` the picture for places where nothing is interactive. ``keras.npz`` holds codes with the pixels that Keras
+decoded from them; the front end is tested against these.
 """
 
 import json
