@@ -1,5 +1,6 @@
 """Protects the beta-VAE: at beta = 1 it is the VAE itself; what is reported stays the unweighted ELBO; warm-up
-and capacity are worth at each step what their schedules say, across saving and resuming too."""
+and capacity are worth at each step what their schedules say, across saving and resuming too. The parts of the KL, of
+which the beta-TCVAE weighs one, are in test_beta_tcvae.py."""
 
 import json
 import subprocess

@@ -224,6 +224,28 @@ def test_the_higgins_score_is_lenient_with_mixtures_that_differ():
     assert scores.higgins_score(COPY, FACTOR, pairs=1) < scores.higgins_score(COPY, FACTOR, pairs=16)
 
 
+def test_the_two_of_a_pair_share_a_value_and_pairs_have_others():
+    """Higgins et al. (2017) fix the factor for a point and draw its value anew for each of the point's pairs."""
+    steps = np.array([0, 0, 1, 1, 1, 2])
+    first, second = scores._pairs_sharing_values(steps, 3000, np.random.default_rng(0))
+    np.testing.assert_array_equal(steps[first], steps[second])
+    np.testing.assert_allclose(np.bincount(first) / 3000, 1 / 6, atol=0.03)  # the first is any image
+    partners = np.bincount(second[steps[first] == 1], minlength=6)
+    np.testing.assert_allclose(partners[2:5] / partners.sum(), 1 / 3, atol=0.05)
+    assert partners.sum() == partners[2:5].sum()
+
+
+def test_the_higgins_score_needs_pairs_of_every_value():
+    # The scale of the second coordinate follows the first factor: with one value for all pairs of a point, points of
+    # one factor would scatter, and a classifier would see several kinds of them.
+    rng = np.random.default_rng(0)
+    factor = rng.integers(0, 4, (4000, 2))
+    codes = np.stack(
+        [factor[:, 0] + 0.01 * rng.normal(size=4000), 10.0 ** factor[:, 0] * factor[:, 1]], axis=1
+    )
+    assert scores.higgins_score(codes, factor, pairs=200) > 0.97
+
+
 @pytest.mark.parametrize("score", [*GAPS.values(), part(2)], ids=[*GAPS, "informativeness"])
 def test_a_seed_gives_one_figure(score):
     seeded = {} if score is scores.mig else {"seed": 3}
