@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests import voice_rules
-from tests.voice_rules import RULES, unnamed_symbols
-from tests.voice_texts import Text, of_docstring, of_markdown, of_notebook, of_python, sentences
+from tests.voice_rules import RULES, long_sentences, unnamed_symbols
+from tests.voice_texts import ALT_TEXT, Text, of_docstring, of_markdown, of_notebook, of_python, sentences
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTATION = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
@@ -185,7 +185,13 @@ def test_a_chapter_is_read_with_its_comments_captions_and_alt_texts(tmp_path):
 
 def amiss(texts: Iterable[Text], path: str) -> list[str]:
     rules = [rule for rule in RULES if (rule.__name__, path) not in EXEMPT]
-    return [f"{text.place}: {found}" for text in texts for rule in rules for found in rule(text.words)]
+    found = [(text, rule, words) for text in texts for rule in rules for words in rule(text.words)]
+    # An alt text that a figure composed lists what was measured: its length is that of the list.
+    return [
+        f"{text.place}: {words}"
+        for text, rule, words in found
+        if not (rule is long_sentences and text.place.endswith(ALT_TEXT))
+    ]
 
 
 def check(name: str, found: list[str]) -> None:

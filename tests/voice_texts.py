@@ -26,6 +26,7 @@ UNREAD_BLOCKS = {
 }
 ABBREVIATIONS = re.compile(r"\b(e\.g|i\.e|et al|vs|cf|Fig|ch|pp|no|resp|approx|St|Dr|[A-Z])\.(?=\s)")
 END = re.compile(r"(?<=[.!?])[\"'’”)\]]*\s+(?=[\"'‘“(\[]*[A-Z0-9])")
+ALT_TEXT = " (alt text)"
 FEWEST_WORDS = 5  # a string of fewer words is a name or a label
 
 
@@ -89,8 +90,10 @@ def of_notebook(path: Path) -> Iterator[Text]:
         if "%%" not in source:
             yield from (Text(place, comment) for comment in comments(source))
         shown = cell["metadata"].get("mystnb", {})
-        captions = (shown.get("figure", {}).get("caption", ""), shown.get("image", {}).get("alt", ""))
-        yield from (Text(place, part) for caption in captions for part in of_markdown(caption))
+        yield from (Text(place, part) for part in of_markdown(shown.get("figure", {}).get("caption", "")))
+        yield from (
+            Text(place + ALT_TEXT, part) for part in of_markdown(shown.get("image", {}).get("alt", ""))
+        )
 
 
 def comments(source: str) -> list[str]:
