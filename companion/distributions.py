@@ -15,6 +15,7 @@ from typing import Self
 from keras import ops, random
 
 from companion.errors import check_seed
+from companion.fused import bernoulli_log_prob, one_image_per_event
 from companion.tensors import Seed, Tensor
 
 LOG_2_PI = math.log(2.0 * math.pi)
@@ -121,6 +122,13 @@ class Bernoulli(Distribution):
 
     def sample(self, seed: Seed = None) -> Tensor:
         return ops.cast(self._uniform(seed) < self.mean(), "float32")
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        (logits,) = self.parameters
+        x = ops.cast(ops.convert_to_tensor(x), "float32")
+        if self.event_ndims and one_image_per_event(x, logits, self.event_ndims):
+            return bernoulli_log_prob(x, logits, self.event_ndims)
+        return self._sum(self._log_prob(x))
 
     def _log_prob(self, x: Tensor) -> Tensor:
         (logits,) = self.parameters

@@ -1,0 +1,51 @@
+"""The Bernoulli log likelihood as one operation with a gradient of its own.
+
+It is the largest array of a training step: 784 pixels for each of k draws per image. Automatic differentiation visits
+it six times on the way back where three are enough, and the derivative that JAX finds for softplus is slow. Measured
+on one core for 50 draws of 128 images, value and gradient: 36 ms on JAX and 32 ms on TensorFlow by automatic
+differentiation, 12 ms and 27 ms here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from companion.tensors import Tensor
+
+
+def one_image_per_event(x: Tensor, logits: Tensor, event_ndims: int) -> bool:
+    """Whether ``logits`` are draws for the images ``x``: events of one shape, any number of axes for draws in front."""
+    draws = len(logits.shape) - len(x.shape)
+    if draws < 0 or len(x.shape) < event_ndims:
+        return False
+    return tuple(x.shape) == tuple(logits.shape[draws:])
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor, event_ndims: int) -> Tensor:
+    """log p(x) of black or white pixels, summed over the last ``event_ndims`` axes: shape ``(..., batch)``, in nats.
+
+    ``x`` ``(batch, *event)`` and ``logits`` ``(..., batch, *event)`` as :func:`one_image_per_event` wants them. Value
+    and gradients are those of ``sum(x * logits - softplus(logits))``: d/dlogits is x - sigmoid(logits), d/dx is logits.
+    """
+    return ops.custom_gradient(_with_gradient(event_ndims))(x, logits)
+
+
+def _with_gradient(event_ndims: int) -> Callable[..., Any]:
+    event = tuple(range(-event_ndims, 0))
+
+    def value_and_gradient(x: Tensor, logits: Tensor) -> tuple[Tensor, Callable[..., Any]]:
+        # softplus, written so that no exponential overflows
+        softplus = ops.maximum(logits, 0.0) + ops.log1p(ops.exp(-ops.abs(logits)))
+
+        def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            # TensorFlow and JAX pass the incoming gradient alone, PyTorch by its name.
+            incoming = arguments[0] if upstream is None else upstream
+            incoming = ops.reshape(incoming, (*ops.shape(incoming), *(1 for _ in event)))
+            draws = tuple(range(len(logits.shape) - len(x.shape)))
+            to_x = incoming * logits
+            return ops.sum(to_x, axis=draws) if draws else to_x, (x - ops.sigmoid(logits)) * incoming
+
+        return ops.sum(x * logits - softplus, axis=event), gradient
+
+    return value_and_gradient
