@@ -1,5 +1,6 @@
 """Scores of a trained model: likelihood bounds, units in use, how codes are arranged, and how good samples are."""
 
+from companion.evaluation.annealing import annealed_log_likelihood
 from companion.evaluation.likelihood import (
     active_units,
     active_units_per_layer,
@@ -24,6 +25,7 @@ __all__ = [
     "Quality",
     "active_units",
     "active_units_per_layer",
+    "annealed_log_likelihood",
     "blurred",
     "class_means",
     "class_separation",
