@@ -1,4 +1,4 @@
-"""The exercises of chapter 01: losses and their units, codes and their neighbours."""
+"""The exercises of chapter 01: losses and their units, codes and their neighbours, the best grey."""
 
 from typing import Any
 
@@ -124,7 +124,7 @@ nearest_other = Exercise(
     mistakes=(
         Mistake(
             lambda z: np.zeros(len(z)),
-            "Every distance is 0: each code found itself. Leave it out of its own search.",
+            "This is the function as it was handed out; `exercises.nearest_other.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(lambda z: np.sort(_between(z) ** 2, 1)[:, 1], "Those are squared distances; take the root."),
@@ -139,6 +139,7 @@ nearest_other = Exercise(
         ),
     ),
     hints=(
+        "Every distance is 0: which code is nearest to the first one in its row of the table?",
         "Which entry of each row of the table of distances must not win?",
         "Put infinity there before you take the minimum.",
     ),
@@ -147,6 +148,67 @@ nearest_other = Exercise(
 
 def _nearest_by_steps(codes: np.ndarray) -> np.ndarray:
     return np.sort(np.abs(codes[:, None] - codes[None]).sum(-1), axis=1)[:, 1]
+
+
+def _grey_pixels() -> list[Case]:
+    return [Case(f"x={x}, p={p}", (x, p), _steps(x, p)) for x, p in ((0.3, 0.5), (0.8, 0.6), (0.5, 0.9))]
+
+
+def _steps(x: float, p: float) -> list[float]:
+    """Derivative at p, best p, least loss, second derivative there."""
+    least = -x * np.log(x) - (1 - x) * np.log(1 - x)
+    return [(p - x) / (p * (1 - p)), x, float(least), 1 / (x * (1 - x))]
+
+
+def _wrong_in(step: int, value: Any) -> Any:
+    """All steps right but one."""
+
+    def gives(x: float, p: float) -> list[float]:
+        steps = _steps(x, p)
+        steps[step] = float(value(x, p))
+        return steps
+
+    return gives
+
+
+best_grey = Exercise(
+    name="best_grey",
+    chapter="01",
+    kind="code",
+    title="The least loss of a grey pixel, derived",
+    cases=_grey_pixels,
+    mistakes=(
+        Mistake(
+            _wrong_in(0, lambda x, p: (x - p) / (p * (1 - p))),
+            "Step (a): the sign. The loss falls as p rises towards x.",
+        ),
+        Mistake(
+            _wrong_in(0, lambda x, p: p - x),
+            "Step (a): that is the derivative with respect to the logit; with respect to p, divide by p (1 - p).",
+        ),
+        Mistake(
+            _wrong_in(1, lambda x, p: round(x)),
+            "Step (b): no pixel has to be black or white. Set (a) to zero and solve for p.",
+        ),
+        Mistake(
+            _wrong_in(2, lambda x, p: 0.0),
+            "Step (c): put p* into the loss. Only for x = 0 and x = 1 is it zero.",
+        ),
+        Mistake(
+            _wrong_in(3, lambda x, p: x / p**2 + (1 - x) / (1 - p) ** 2),
+            "Step (d): that is the second derivative at p. Put p* in.",
+        ),
+        Mistake(
+            _wrong_in(3, lambda x, p: -1 / (x * (1 - x))),
+            "Step (d): the sign. A minimum has a positive second derivative.",
+        ),
+    ),
+    hints=(
+        "The derivative of log p is 1 / p, and that of log(1 - p) is -1 / (1 - p).",
+        "Bring both fractions of (a) to one denominator: the numerator is zero at p*.",
+        "For (d), take the derivative of each fraction by itself.",
+    ),
+)
 
 
 def _sizes(answer: Any) -> list[float]:
@@ -182,4 +244,4 @@ size_of_the_code = OpenExercise(
     ),
 )
 
-EXERCISES = (nats_of_a_mean, image_loss, nearest_other, size_of_the_code)
+EXERCISES = (nats_of_a_mean, image_loss, nearest_other, best_grey, size_of_the_code)

@@ -1,4 +1,4 @@
-"""The exercises of chapter 02: counting weights, sizes and margins."""
+"""The exercises of chapter 02: counting weights, sizes and margins, and one width for all images."""
 
 from typing import Any
 
@@ -126,7 +126,7 @@ crop_to_size = Exercise(
     mistakes=(
         Mistake(
             _margins_cut,
-            "An odd margin is not twice its half, and `-0` ends a slice at its beginning.",
+            "This is the function as it was handed out; `exercises.crop_to_size.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(_cut_from(lambda margin: 0), "The picture begins after the margin, not in the corner."),
@@ -138,7 +138,66 @@ crop_to_size = Exercise(
             _cut_from(lambda margin: -(-margin // 2)), "The smaller half of an odd margin lies in front."
         ),
     ),
-    hints=("Which sizes go wrong? Try 27 and 32.", "Say where the picture begins and how long it is."),
+    hints=(
+        "Print the margin for sizes 27 and 32, and the slice that follows from it.",
+        "An odd margin is not twice its half, and `-0` ends a slice at its beginning.",
+        "Say where the picture begins and how long it is.",
+    ),
+)
+
+
+def _curvatures() -> list[Case]:
+    made = [np.array([0.0, 8.0]), np.array([3.0, 15.0, 99.0]), np.array([24.0, 24.0, 24.0])]
+    return [Case(f"h = {h.tolist()}", (h,), _widths(h)) for h in made]
+
+
+def _widths(h: np.ndarray) -> list[float]:
+    """Mean least loss with own variances, best shared variance, least loss with it, what sharing adds."""
+    own = float(np.mean(0.5 * (1 + np.log1p(h))))
+    shared = float(0.5 * (1 + np.log(np.mean(1 + h))))
+    return [own, float(1 / np.mean(1 + h)), shared, shared - own]
+
+
+def _with_variance(value: Any) -> Any:
+    """The steps as they come out with another shared variance."""
+
+    def gives(h: np.ndarray) -> list[float]:
+        own, v = _widths(h)[0], float(value(h))
+        shared = float(np.mean(0.5 * ((1 + h) * v - np.log(v))))
+        return [own, v, shared, shared - own]
+
+    return gives
+
+
+shared_width = Exercise(
+    name="shared_width",
+    chapter="02",
+    kind="code",
+    title="One variance for all images, derived",
+    cases=_curvatures,
+    mistakes=(
+        Mistake(
+            _with_variance(lambda h: np.mean(1 / (1 + h))),
+            "Step (b): that is the mean of the best variances. Average the losses first, then take the derivative.",
+        ),
+        Mistake(
+            _with_variance(lambda h: np.mean(1 + h)),
+            "Step (b): that is the precision. The variance is one over it.",
+        ),
+        Mistake(
+            lambda h: [float(np.mean(0.5 * np.log1p(h))), *_widths(h)[1:]],
+            "Step (a): (1 + h) v is 1 at the best v, and half of it stays in the loss.",
+        ),
+        Mistake(
+            lambda h: [_widths(h)[0], _widths(h)[1], _widths(h)[2], -_widths(h)[3]],
+            "Step (d): a shared variance can only add to the loss; take shared minus own.",
+        ),
+    ),
+    hints=(
+        "The derivative of (1 + h) v - log v with respect to v is (1 + h) - 1 / v.",
+        "The mean over images of (1 + h) v is v times the mean of 1 + h.",
+        "Half of 1 stays in both losses and cancels in (d).",
+    ),
 )
 
 
@@ -176,4 +235,4 @@ small_encoder = OpenExercise(
     hints=("A third of the channels has about a ninth of the weights.",),
 )
 
-EXERCISES = (weights_of_an_encoder, sizes_of_maps, crop_to_size, small_encoder)
+EXERCISES = (weights_of_an_encoder, sizes_of_maps, crop_to_size, shared_width, small_encoder)

@@ -35,6 +35,19 @@ def mean_of_others(codes):
     return table.sum(axis=0) / (len(codes) - 1)
 
 
+def steps_with_other_sign(x, p):
+    return [(x - p) / (p - p**2), x, -x * np.log(x) - (1 - x) * np.log(1 - x), 1 / x + 1 / (1 - x)]
+
+
+def steps_without_floor(x, p):
+    return [(1 - x) / (1 - p) - x / p, x, 0.0, 1 / x + 1 / (1 - x)]
+
+
+def steps_at_p(x, p):
+    floor = -x * np.log(x) - (1 - x) * np.log(1 - x)
+    return np.array([(1 - x) / (1 - p) - x / p, x, floor, x / p**2 + (1 - x) / (1 - p) ** 2])
+
+
 REASON = "The loss falls with the size of the code and then levels off."
 
 WRONG = {
@@ -48,7 +61,12 @@ WRONG = {
         (over_the_channel_alone, "channel"),
         (clipped, "caps the loss"),
     ],
-    "nearest_other": [(with_itself, "found itself"), (squared, "squared"), (mean_of_others, "mean distance")],
+    "nearest_other": [(with_itself, "handed out"), (squared, "squared"), (mean_of_others, "mean distance")],
+    "best_grey": [
+        (steps_with_other_sign, "(a): the sign"),
+        (steps_without_floor, "Only for x = 0"),
+        (steps_at_p, "at p. Put"),
+    ],
     "size_of_the_code": [
         ({"losses": {2: 0.28, 8: 0.25, 32: 0.24}, "because": REASON}, "mean over pixels"),
         ({"losses": {2: 224.0, 8: 199.0}, "because": REASON}, "at least three"),

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def rounded_down(size, kernel, stride, padding, layers):
     return [size // stride ** (i + 1) for i in range(layers)]
@@ -37,6 +39,17 @@ def as_given(pictures, size):
     return pictures[:, margin:-margin, margin:-margin]
 
 
+def with_mean_variance(h):
+    v = np.mean(1 / (1 + h))
+    own, shared = np.mean(1 + np.log(1 + h)) / 2, np.mean((1 + h) * v - np.log(v)) / 2
+    return [own, v, shared, shared - own]
+
+
+def own_minus_shared(h):
+    own, shared = (1 + np.mean(np.log(1 + h))) / 2, (1 + np.log(np.mean(1 + h))) / 2
+    return own, 1 / np.mean(1 + h), shared, own - shared
+
+
 REASON = "The code of two numbers limits the reconstruction, not the encoder."
 
 WRONG = {
@@ -52,7 +65,11 @@ WRONG = {
     "crop_to_size": [
         (in_the_corner, "not in the corner"),
         (far_corner, "far corner"),
-        (as_given, "odd margin"),
+        (as_given, "handed out"),
+    ],
+    "shared_width": [
+        (with_mean_variance, "mean of the best variances"),
+        (own_minus_shared, "take shared minus own"),
     ],
     "small_encoder": [
         (
