@@ -71,6 +71,23 @@ def show_source(obj: Any, *, docstring: bool = False) -> Listing:
     return Listing("\n".join([f"# {_place(module)}", *kept]))
 
 
+def show_module(module: ModuleType) -> Listing:
+    """The whole file of ``module`` as it stands, docstrings included, below a comment that names the file.
+
+    Returns a :class:`Listing`. Raises :class:`~companion.errors.BadInput` for anything that is not a module, and for a
+    module that is not written in Python.
+
+    Used in chapter 00, whose model is one file.
+    """
+    lines = _lines_of_file(module, module) if isinstance(module, ModuleType) else []
+    if not lines:
+        raise BadInput(
+            f"got {_name(module)}: expected a module written in Python; import it and pass it, as in "
+            f"show_module(companion.one_page)."
+        )
+    return Listing("\n".join([f"# {_place(module)}", *lines]))
+
+
 def _underlying(obj: Any) -> Any:
     """The function or class behind a method, a property or a wrapper; :class:`BadInput` for anything else."""
     if isinstance(obj, property):

@@ -17,7 +17,7 @@ PACKAGE = "companion"
 # import each other.
 FLOORS = (
     ("advice", "tensors", "moved", "unsaved", "compiled", "memory"),  # what every module uses
-    ("errors",),
+    ("errors", "fused"),
     ("loading", "batching", "noise", "schedules"),
     ("",),
     ("machine",),
@@ -42,7 +42,7 @@ FLOORS = (
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("exercise",),
-    tuple(f"chapter_{number:02}" for number in range(1, 11)),
+    tuple(f"chapter_{number:02}" for number in range(11)),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),

@@ -13,7 +13,7 @@ import pytest
 
 from companion import errors, listing
 from companion.errors import BadInput
-from companion.listing import show_source
+from companion.listing import show_module, show_source
 
 TOY = '''
 import functools
@@ -215,6 +215,20 @@ def test_what_has_no_source_is_refused_in_one_line(obj, came):
     assert str(caught.value).startswith(f"got {came}")
     assert "expected a function, class or method" in str(caught.value)
     assert "pass one" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_whole_module_is_shown_as_its_file_stands(toy):
+    assert show_module(toy).source == "# toy_module.py\n" + TOY.rstrip("\n")
+    shown = show_module(listing).source
+    assert shown.startswith('# companion/listing.py\n"""The package')
+    ast.parse(shown)
+
+
+@pytest.mark.parametrize("obj, came", [("toy", "an object of type str"), (sys, "sys"), (len, "len")])
+def test_what_is_no_module_of_python_is_refused_in_one_line(obj, came):
+    with pytest.raises(BadInput) as caught:
+        show_module(obj)
+    assert str(caught.value).startswith(f"got {came}: expected a module written in Python; import it")
 
 
 def test_code_typed_into_the_notebook_is_refused():

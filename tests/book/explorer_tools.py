@@ -11,7 +11,9 @@ MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
 
 def page_of(book, name: str) -> str:
     """The chapter in which the explorer stands."""
-    found = [page for page in book.readable if book.pages[page].select(f'[data-explorer="{name}"]')]
+    # Chapter 00 shows one before the chapter that explains it.
+    pages = [page for page in book.readable if not page.startswith("chapters/00_")]
+    found = [page for page in pages if book.pages[page].select(f'[data-explorer="{name}"]')]
     assert len(found) == 1, f"{name} stands on {found}"
     return found[0]
 

@@ -350,5 +350,5 @@ def test_names_complete_and_a_wrong_name_is_answered():
     assert set(exercises.names()) <= set(dir(exercises))
     with pytest.raises(AttributeError, match="did you mean .*image_loss"):
         _ = exercises.image_los
-    with pytest.raises(ValueError, match="expected one of 01"):
+    with pytest.raises(ValueError, match="expected one of 00"):
         exercises.progress(99)

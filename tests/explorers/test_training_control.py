@@ -279,7 +279,8 @@ def test_a_still_is_recorded_from_a_real_training_and_a_changed_picture_is_found
 
 def test_each_chapter_holds_its_one_control():
     found = {}
-    for path in CHAPTERS:
+    # Chapter 00 trains one whole model before the reader's eyes and holds no control.
+    for path in (path for path in CHAPTERS if path.name[:2] != "00"):
         cells = nbformat.read(path, as_version=4).cells
         calls = [cell for cell in cells if cell.cell_type == "code" and "training_control(" in cell.source]
         assert len(calls) == 1, path.name

@@ -16,6 +16,7 @@ TESTS = (
     "tests/test_loading.py",
     "tests/test_moved.py",
     "tests/test_networks.py",
+    "tests/test_one_page.py",
     "tests/test_saving.py",
     "tests/test_schedules.py",
     "tests/vq_vae/test_pixel_cnn.py",
