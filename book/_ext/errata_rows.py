@@ -97,10 +97,10 @@ class Erratum(SphinxDirective):
 
 
 def head(env: BuildEnvironment, where: str, chapter: str) -> nodes.paragraph:
-    """The line that says in which source the flaw stands and which chapter teaches the right form."""
+    """The line that says where the flaw stands and which chapter teaches the right form."""
     env.note_reread()  # for a chapter that is added later
     line = nodes.paragraph(classes=["erratum-place"])
-    line += nodes.Text(f"In the source: {where}. Here: ")
+    line += nodes.Text(f"Where: {where}. The right form: ")
     line += link_to_chapter(env, chapter[:2])
     line += nodes.Text(".")
     return line

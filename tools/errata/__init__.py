@@ -1,17 +1,20 @@
-"""What is wrong in the sources, measured by this book's own code: ``make errata``.
+"""Mistakes in the sources and in well-known code, measured by this book's own code: ``make errata``.
 
-One file a chapter, one short function a row. A function takes nothing, measures, and returns a dictionary of figures:
-numbers, counts, or the name of the error that Keras raises. ``make errata`` calls them all and writes
-``results/errata.json``; the page ``book/errata.md`` reads its figures there and shows the functions. A new row is a new
-function under :func:`erratum` and a new entry on that page.
+There is one file per chapter, one for code that readers meet elsewhere, and one short function per row. A function
+takes nothing, measures, and returns a dictionary of figures: numbers, counts, or the name of the error that Keras
+raises. ``make errata`` calls them all and writes ``results/errata.json``; the page ``book/errata.md`` reads its figures
+there and shows the functions. A new row is a new function under :func:`erratum` and a new entry on that page.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 SEED = 0
+SEEDS = range(5)  # of rows that train: what two of them share is paired seed by seed
 Figures = dict[str, float | int | str]
 
 
@@ -64,3 +67,13 @@ def error_of(call: Callable[[], object]) -> str:
     except Exception as error:
         return type(error).__name__
     return "no error"
+
+
+def over_seeds(name: str, values: Sequence[float]) -> Figures:
+    """The mean of one figure per seed, and under ``_low`` and ``_high`` its 95 % interval (Student's t)."""
+    # Imported here, since the help of the command line must not wait for it.
+    from scipy import stats
+
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
+    reach = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}
