@@ -1,4 +1,4 @@
-"""The exercises of chapter 03: draws, their slopes and their streams."""
+"""The exercises of chapter 03: draws, their slopes, the variance of a slope, and streams of noise."""
 
 from typing import Any
 
@@ -70,14 +70,71 @@ correlated_draws = Exercise(
             lambda m, f, e: m + np.einsum("nij,nkj,nk->ni", f, f, e),
             "That multiplies the noise by the covariance; its factor is the root that belongs there.",
         ),
-        Mistake(
-            lambda m, f, e: m + (f * e[:, :, None]).sum(-1),
-            "The noise met the rows of the factor instead of its columns.",
-        ),
     ),
     hints=(
         "One image: the factor times the noise is a matrix times a vector.",
         "np.einsum names the axes: 'nij,nj->ni'.",
+    ),
+)
+
+
+def _lognormal() -> list[Case]:
+    pairs = ((0.0, 0.5), (-0.4, 0.8), (0.3, 0.3))
+    return [Case(f"mu={mu}, sigma={sigma}", (mu, sigma), _by_quadrature(mu, sigma)) for mu, sigma in pairs]
+
+
+def _by_quadrature(mu: float, sigma: float) -> list[float]:
+    """Average, slope and the two variances for f(z) = exp(z), as weighted sums over nodes of the noise."""
+    noise, weights = np.polynomial.hermite_e.hermegauss(60)
+    weights = weights / weights.sum()
+    f = np.exp(mu + sigma * noise)
+    score = f * noise / sigma
+    average = np.sum(weights * f)
+    return [average, average, np.sum(weights * f**2) - average**2, np.sum(weights * score**2) - average**2]
+
+
+def _wrong_in(step: int, value: Any) -> Any:
+    """All steps right but one."""
+
+    def gives(mu: float, sigma: float) -> list[float]:
+        steps = _by_quadrature(mu, sigma)
+        steps[step] = float(value(mu, sigma))
+        return steps
+
+    return gives
+
+
+variance_by_hand = Exercise(
+    name="variance_by_hand",
+    chapter="03",
+    kind="code",
+    title="Derive: the variances of both estimators for f(z) = exp(z)",
+    cases=_lognormal,
+    mistakes=(
+        Mistake(
+            _wrong_in(0, lambda mu, sigma: np.exp(mu)),
+            "Step (a): that is f at the mean. The average of f is larger, since f is convex.",
+        ),
+        Mistake(
+            _wrong_in(2, lambda mu, sigma: np.exp(2 * mu + 2 * sigma**2)),
+            "Step (c): that is the mean of the square; subtract the square of the mean.",
+        ),
+        Mistake(
+            _wrong_in(3, lambda mu, sigma: np.exp(2 * mu + 2 * sigma**2) * (1 + 4 * sigma**2) / sigma**2),
+            "Step (d): that is the mean of the square; subtract the square of the exact slope.",
+        ),
+        Mistake(
+            _wrong_in(
+                3,
+                lambda mu, sigma: np.exp(2 * mu + 2 * sigma**2) / sigma**2 - np.exp(2 * mu + sigma**2),
+            ),
+            "Step (d): the square of the noise belongs into the average; differentiate exp(t^2 / 2) twice in t.",
+        ),
+    ),
+    hints=(
+        "Put z = mu + sigma * noise in, and take every factor without noise out of the average.",
+        "The square of exp(z) is exp(2 z): t = 2 sigma.",
+        "E[noise^2 exp(t noise)] is the second derivative of exp(t^2 / 2) in t.",
     ),
 )
 
@@ -121,7 +178,7 @@ fresh_noise = Exercise(
     mistakes=(
         Mistake(
             lambda: _behaving(True, True, 0.6),
-            "Two calls drew the same noise: a whole number as seed starts the stream anew each time.",
+            "This is the layer as it was handed out; `exercises.fresh_noise.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(
@@ -130,12 +187,13 @@ fresh_noise = Exercise(
         ),
         Mistake(
             lambda: _behaving(False, True, 0.4),
-            "The cloud is too narrow: half of the log variance goes into the exponent.",
+            "The draws are too narrow: half of the log variance goes into the exponent.",
         ),
         Mistake(lambda: _behaving(False, True, 1.0), "The noise comes out as it went in; scale it by sigma."),
     ),
     hints=(
-        "Who remembers how far the stream has come?",
+        "Two calls drew the same noise: what does a whole number as seed mean in Keras 3?",
+        "Which object remembers how far the stream has come?",
         "keras.random.SeedGenerator(seed), made once, in __init__.",
     ),
 )
@@ -187,4 +245,4 @@ rough_function = OpenExercise(
     hints=("The score function sees values of f only, the path sees slopes only.", "Think of a fast wave."),
 )
 
-EXERCISES = (slope_of_a_draw, correlated_draws, fresh_noise, rough_function)
+EXERCISES = (slope_of_a_draw, correlated_draws, variance_by_hand, fresh_noise, rough_function)

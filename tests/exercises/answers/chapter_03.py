@@ -17,6 +17,23 @@ def without_mean(z_mean, factor, noise):
     return (factor @ noise[..., None])[..., 0]
 
 
+def second_moments(mu, sigma):
+    square = np.exp(2 * mu + 2 * sigma**2)
+    return [np.exp(mu + sigma**2 / 2)] * 2 + [square, square * (1 / sigma**2 + 4) - np.exp(2 * mu + sigma**2)]
+
+
+def at_the_mean(mu, sigma):
+    average = np.exp(mu + sigma**2 / 2)
+    square = average**2 * np.exp(sigma**2)
+    return [np.exp(mu), average, square - average**2, square * (1 / sigma**2 + 4) - average**2]
+
+
+def noise_left_out(mu, sigma):
+    average = np.exp(mu + sigma**2 / 2)
+    square = average**2 * np.exp(sigma**2)
+    return np.array([average, average, square - average**2, square / sigma**2 - average**2])
+
+
 class SameNoise(keras.layers.Layer):
     def __init__(self, seed=None):
         super().__init__()
@@ -50,7 +67,16 @@ WRONG = {
         (independent, "diagonal"),
         (without_mean, "mean is missing"),
     ],
-    "fresh_noise": [(SameNoise, "the same noise"), (NoSeed, "no longer fixes"), (LogSigma, "too narrow")],
+    "variance_by_hand": [
+        (second_moments, "Step (c): that is the mean of the square"),
+        (at_the_mean, "f is convex"),
+        (noise_left_out, "square of the noise"),
+    ],
+    "fresh_noise": [
+        (SameNoise, "as it was handed out"),
+        (NoSeed, "no longer fixes"),
+        (LogSigma, "too narrow"),
+    ],
     "rough_function": [
         ((np.square, lambda z: 2 * z), "still varies less"),
         ((lambda z: np.sin(50 * z), lambda z: np.cos(50 * z)), "Compare the slope"),
