@@ -131,7 +131,7 @@ same_hand = Exercise(
     mistakes=(
         Mistake(
             _redrawn(lambda model, x, y, new: model.decode(model.encode((x, new))[0], new)),
-            "The image was encoded under a label that is not its own, so the code has to explain the difference.",
+            "This is the function as it was handed out; `exercises.same_hand.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(
@@ -148,8 +148,67 @@ same_hand = Exercise(
         ),
     ),
     hints=(
-        "Which label describes the image that is encoded?",
+        "Which label describes the image that is encoded? Under another one the code has to explain the difference.",
         "Encoder: the image's own label. Decoder: the new one.",
+    ),
+)
+
+
+def _posteriors_and_priors() -> list[Case]:
+    from companion.distributions import DiagonalNormal
+
+    made = []
+    for seed, (n, d) in enumerate([(3, 2), (2, 4)]):
+        qm, qv, pm, pv = np.random.default_rng(seed).normal(size=(4, n, d)).astype("float32").round(2)
+        width = np.exp(0.5 * pv)
+        kl = DiagonalNormal(qm, qv, event_ndims=0).kl(DiagonalNormal(pm, pv, event_ndims=0))
+        made.append(
+            Case(
+                f"four arrays of shape {(n, d)}",
+                (qm, qv, pm, pv),
+                np.stack([(qm - pm) / width, qv - pv, np.asarray(kl)]),
+            )
+        )
+    return made
+
+
+def _steps(mean: Any, log_var: Any) -> Any:
+    return np.stack([mean, log_var, 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var)])
+
+
+standardized_code = Exercise(
+    name="standardized_code",
+    chapter="07",
+    kind="code",
+    title="Derive: a learned prior that is standardised away",
+    cases=_posteriors_and_priors,
+    mistakes=(
+        Mistake(
+            lambda qm, qv, pm, pv: _steps((qm - pm) / np.exp(pv), qv - pv),
+            "Step 1 divides by the prior's standard deviation, exp(log_var / 2), not by its variance.",
+        ),
+        Mistake(
+            lambda qm, qv, pm, pv: _steps((qm - pm) / np.exp(pv / 2), qv - pv / 2),
+            "Step 2: dividing by sigma divides the variance by sigma squared; look at log sigma squared.",
+        ),
+        Mistake(
+            lambda qm, qv, pm, pv: _steps((qm - pm) / np.exp(pv / 2), qv),
+            "Step 2: the width of q changes, too, when the code is divided by the prior's width.",
+        ),
+        Mistake(
+            lambda qm, qv, pm, pv: _steps(qm, qv),
+            "Those are the moments of z itself and its KL to N(0, I); standardise with the prior first.",
+        ),
+        Mistake(
+            lambda qm, qv, pm, pv: (
+                _steps((qm - pm) / np.exp(pv / 2), qv - pv) * np.reshape([1, 1, 2], (3, 1, 1))
+            ),
+            "Step 3: the factor of one half is missing.",
+        ),
+    ),
+    hints=(
+        "If z has mean m and variance v, then (z - a) / b has mean (m - a) / b and variance v / b^2.",
+        "Step 3 is the KL of a normal to N(0, 1): half of variance plus squared mean minus one minus log variance.",
     ),
 )
 
@@ -188,4 +247,4 @@ def _standard_error(answer: Any) -> float:
     return float(np.sqrt(share * (1 - share) / int(answer["pictures"])))
 
 
-EXERCISES = (cost_under_a_learned_prior, label_from_bounds, same_hand, asked_and_got)
+EXERCISES = (cost_under_a_learned_prior, label_from_bounds, standardized_code, same_hand, asked_and_got)

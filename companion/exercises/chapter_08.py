@@ -95,6 +95,51 @@ cost_of_the_draw = Exercise(
     ),
 )
 
+
+def _gap_steps(m: float, v: float, c: float, t: float, a: float, s2: float) -> np.ndarray:
+    """Every variable as its coefficients of 1 and of three independent standard normals."""
+    z1 = np.array([m, np.sqrt(v), 0.0, 0.0])
+    z2 = c * z1 + [0.0, 0.0, np.sqrt(t), 0.0]
+    apart = np.array([c * m, 0.0, np.sqrt(t), c * np.sqrt(v)])  # distributed as z2, independent of z1
+    joint, independent = np.sum((z1 - a * z2) ** 2), np.sum((z1 - a * apart) ** 2)
+    return np.array([z1[1:] @ z2[1:], joint, independent, (independent - joint) / (2 * s2)])
+
+
+def _linear_layers() -> list[Case]:
+    given = [(1.0, 0.5, 0.6, 0.3, 0.8, 0.4), (-2.0, 1.5, 0.2, 0.9, 1.1, 0.7)]
+    return [Case(f"m, v, c, t, a, s2 = {each}", each, _gap_steps(*each)) for each in given]
+
+
+gap_of_the_closed_form = Exercise(
+    name="gap_of_the_closed_form",
+    chapter="08",
+    kind="code",
+    title="Derive: what the closed form misses",
+    cases=_linear_layers,
+    mistakes=(
+        Mistake(
+            lambda *given: np.array([given[2], *_gap_steps(*given)[1:]]),
+            "Step 1: the slope c alone is no covariance; it is multiplied by the variance of z1.",
+        ),
+        Mistake(
+            lambda m, *given: _gap_steps(0.0, *given),
+            "Steps 2 and 3: those are variances; a mean of squares also has the squared mean.",
+        ),
+        Mistake(
+            lambda *given: _gap_steps(*given) * [1, 1, 1, -1],
+            "Step 4, the sign: the closed form is too large, and the bound with it too small.",
+        ),
+        Mistake(
+            lambda *given: _gap_steps(*given) * [1, 1, 1, 2],
+            "Step 4: -log p(z1 | z2) holds the square divided by twice the variance.",
+        ),
+    ),
+    hints=(
+        "Write z2 = c z1 + noise. In step 2 the same z1 stands in both places; in step 3 it does not.",
+        "The two squares differ by 2 a times the covariance of step 1.",
+    ),
+)
+
 Moments = tuple[Any, Any]
 
 
@@ -149,7 +194,7 @@ layers_that_meet = Exercise(
     mistakes=(
         Mistake(
             _followed(lambda x, z1, z2, e: -z2 + 2.0 * e),
-            "The decoder saw a z1 of its own, drawn from p(z1 | z2), not the one that q(z1 | x) gave.",
+            "This is the function as it was handed out; `exercises.layers_that_meet.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(
@@ -163,7 +208,7 @@ layers_that_meet = Exercise(
         Mistake(_followed(lambda x, z1, z2, e: z2), "The decoder saw z2; the pixels depend on z1 alone."),
     ),
     hints=(
-        "Which variable do q(z1 | x) and p(x | z1) share?",
+        "Which variable do q(z1 | x) and p(x | z1) share? Here the decoder sees another draw from p(z1 | z2).",
         "p(z1 | z2) enters the loss, not the reconstruction.",
     ),
 )
@@ -202,4 +247,4 @@ def _sum_of_terms(answer: Any) -> float:
     return float(answer["reconstruction"]) + float(answer["kl_1"]) + float(answer["kl_2"])
 
 
-EXERCISES = (merged_mean, cost_of_the_draw, layers_that_meet, use_of_the_top)
+EXERCISES = (merged_mean, cost_of_the_draw, gap_of_the_closed_form, layers_that_meet, use_of_the_top)

@@ -13,8 +13,8 @@ from scipy.special import softmax
 def cost_under_a_learned_prior() -> float:
     """The means agree, so only the widths enter the KL: half of variance minus one minus log variance.
 
-    Discuss: the KL to the standard normal is half a nat larger, for the distance of the means. Did the bound of the
-    chapter improve by that much?
+    Discuss: the KL to the standard normal is half a nat larger, for the distance of the means. Why did the bound of the
+    chapter not improve by that much?
     """
     variance = 0.5**2
     return float(0.5 * (variance - 1 - np.log(variance)))
@@ -23,6 +23,18 @@ def cost_under_a_learned_prior() -> float:
 def label_from_bounds(bounds: Any, prior: Any) -> Any:
     """Bayes' rule in logarithms. With bounds in the place of log p(x|y) the answer is approximate."""
     return softmax(bounds + np.log(prior), axis=1)
+
+
+def standardized_code(q_mean: Any, q_log_var: Any, p_mean: Any, p_log_var: Any) -> Any:
+    """Moments of epsilon = (z - p_mean) / p_sigma under q, and its KL to N(0, 1), coordinate by coordinate.
+
+    Discuss: step 3 equals KL(q || p) before the change of variable. Which network undoes the change, and when can it
+    not?
+    """
+    mean = (q_mean - p_mean) / np.exp(0.5 * p_log_var)
+    log_var = q_log_var - p_log_var
+    kl = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var)
+    return np.stack([mean, log_var, kl])
 
 
 def same_hand(model: Any, image: Any, label: Any, new_label: Any) -> Any:

@@ -25,6 +25,18 @@ def cost_of_the_draw(z1: Any, q_mean: Any, q_log_var: Any, p_mean: Any, p_log_va
     return np.sum(log_q - log_p, axis=-1)
 
 
+def gap_of_the_closed_form(m: float, v: float, c: float, t: float, a: float, s2: float) -> list[float]:
+    """Covariance of z1 and z2, the mean square of z1 - a z2 with and without it, and their difference in nats.
+
+    Discuss: the gap is a times the covariance over s2. When is it zero, and what does top-down inference do about it?
+    """
+    covariance = c * v
+    squared_mean = (m - a * c * m) ** 2
+    together = squared_mean + v * (1 - a * c) ** 2 + a**2 * t
+    independent = squared_mean + v + a**2 * (c**2 * v + t)
+    return [covariance, together, independent, (independent - together) / (2 * s2)]
+
+
 def layers_that_meet(networks: Any, x: Any, noise_1: Any, noise_2: Any) -> Any:
     """The decoder sees the z1 that the encoder drew; z2 is drawn for the loss."""
     q1_mean, q1_log_var = networks.q_z1(x)

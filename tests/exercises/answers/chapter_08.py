@@ -33,6 +33,21 @@ def prior_mean(networks, x, noise_1, noise_2):
     return networks.p_x(networks.p_z1(z2)[0])
 
 
+def slope_alone(m, v, c, t, a, s2):
+    mean = m - a * c * m
+    together, apart = mean**2 + v * (1 - a * c) ** 2 + a * a * t, mean**2 + v + a * a * (c * c * v + t)
+    return [c, together, apart, (apart - together) / 2 / s2]
+
+
+def variances(m, v, c, t, a, s2):
+    return [c * v, v * (1 - a * c) ** 2 + a * a * t, v + a * a * (c * c * v + t), a * c * v / s2]
+
+
+def twice_the_gap(m, v, c, t, a, s2):
+    _, together, apart, gap = slope_alone(m, v, c, t, a, s2)
+    return np.array([c * v, together, apart, 2 * gap])
+
+
 REASON = "Free bits keep two nats in the top layer, at the cost of layer one."
 ANSWER = {
     "reconstruction": 82.9,
@@ -53,6 +68,11 @@ WRONG = {
         (closed_form, "closed form"),
         (standard_prior, "not the standard"),
         (log_sigma, "log standard"),
+    ],
+    "gap_of_the_closed_form": [
+        (slope_alone, "no covariance"),
+        (variances, "those are variances"),
+        (twice_the_gap, "twice the variance"),
     ],
     "layers_that_meet": [
         (of_the_mean, "about the draw"),
