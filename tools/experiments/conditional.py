@@ -45,7 +45,7 @@ def asked_for(
     model: Any
     if labels:
         train = [train, given[digits.y_train]]
-        test = [test, given[np.repeat(digits.y_test, DRAWS)]]
+        test = [test, given[np.repeat(np.asarray(digits.y_test), DRAWS)]]
         model = _model(digits.image_shape, digits.num_classes, latent_dim, prior, without, seed)
     else:
         model = VAE(input_shape=digits.image_shape, latent_dim=latent_dim, seed=seed)
