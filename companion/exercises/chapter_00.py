@@ -29,7 +29,7 @@ most_that_pays = Exercise(
         Mistake(lambda: 0.3759766, "A colour image has three values per pixel, and the mean runs over all."),
         Mistake(
             lambda: 0.6917318,
-            "That is the whole loss without a code. A code cannot gain what the floor leaves no room for.",
+            "That is the whole loss without a code. A code cannot gain what lies below the floor.",
         ),
         Mistake(lambda: 0.5664063, "That is the floor, which no code can go below; what is left above it?"),
     ),

@@ -1,7 +1,7 @@
 """Solutions of chapter 00.
 
 One meeting, before anything is derived in full. Let two groups argue for one term each at the board, and move the
-clouds as they speak; then show the listing and let the room find the line that belongs to each argument.
+clouds as they speak; then show the listing and let the class find the line that belongs to each argument.
 """
 
 from typing import Any
