@@ -40,52 +40,69 @@ cost_of_a_code = Exercise(
 )
 
 
-def _two_normals() -> list[Case]:
-    from companion.distributions import DiagonalNormal
-
-    made = []
-    for seed, shape in enumerate([(3, 2), (2, 5)]):
-        parameters = tuple(np.random.default_rng(seed).normal(size=(4, *shape)).astype("float32"))
-        right = DiagonalNormal(*parameters[:2]).kl(DiagonalNormal(*parameters[2:]))
-        made.append(Case(f"four arrays of shape {shape}", parameters, right.numpy()))
-    return made
+def _kl(mean: Any, log_var: Any) -> Any:
+    """The KL of each unit to the standard normal."""
+    return (mean**2 + np.exp(log_var) - 1 - log_var) / 2
 
 
-def _kl(qm: Any, qv: Any, pm: Any, pv: Any, log: float = 1.0) -> Any:
-    """The KL per coordinate in terms of log variances; ``log`` is a weight of the logarithms."""
-    return ((qm - pm) ** 2 / np.exp(pv) + np.exp(qv - pv) - 1 + log * (pv - qv)) / 2
+def _waiting_times() -> list[Case]:
+    return [Case(f"s={s}", (s,), _by_integration(s)) for s in (0.5, 2.0, 3.5)]
 
 
-kl_between = Exercise(
-    name="kl_between",
+def _by_integration(s: float) -> list[float]:
+    """The four steps by sums over nodes that are exact for polynomials, with which exp(-z) is weighed."""
+    node, weight = np.polynomial.laguerre.laggauss(20)
+    z = s * node  # weight belongs to the density exp(-z / s) / s
+    log_q, log_p = -z / s - np.log(s), -z
+    kl = np.sum(weight * (log_q - log_p))
+    # The score of q for s is z / s^2 - 1 / s; the mean of score * 1 vanishes.
+    slope = np.sum(weight * (z / s**2 - 1 / s) * (log_q - log_p))
+    return [np.sum(weight * log_q), np.sum(weight * log_p), kl, slope]
+
+
+def _wrong_in(step: int, value: Any) -> Any:
+    """All steps right but one."""
+
+    def gives(s: float) -> list[float]:
+        steps = _by_integration(s)
+        steps[step] = float(value(s))
+        return steps
+
+    return gives
+
+
+exponential_code = Exercise(
+    name="exponential_code",
     chapter="04",
     kind="code",
-    title="The KL between two normals",
-    cases=_two_normals,
+    title="Derive: the KL of a code that is exponential",
+    cases=_waiting_times,
     mistakes=(
         Mistake(
-            lambda qm, qv, pm, pv: _kl(pm, pv, qm, qv).sum(1),
-            "That is KL(p || q): the expectation is over q, whose variance stands in the numerator.",
-        ),
-        Mistake(lambda *a: _kl(*a).mean(1), "That is the mean over coordinates; the KL is their sum."),
-        Mistake(lambda *a: _kl(*a).sum(), "That is one number for all images; keep one for each."),
-        Mistake(lambda *a: _kl(*a).sum(0), "The sum ran over the images; sum over the last axis."),
-        Mistake(
-            lambda qm, qv, pm, pv: _kl(qm, qv, pm, pv, 2.0).sum(1),
-            "The half is missing in front of the logarithms.",
+            _wrong_in(0, lambda s: 1 + np.log(s)),
+            "Step (a): that is the entropy, minus the average of log q.",
         ),
         Mistake(
-            lambda qm, qv, pm, pv: _kl(qm, qv, 0 * pm, 0 * pv).sum(1),
-            "The second normal is not used; that is the KL to the standard normal.",
+            _wrong_in(0, lambda s: np.log(s) - 1),
+            "Step (a): the sign of the logarithm. The density exp(-z / s) / s holds 1 / s.",
         ),
         Mistake(
-            lambda qm, qv, pm, pv: _kl(qm, 2 * qv, pm, 2 * pv).sum(1),
-            "The arguments are log variances; there they were read as log standard deviations.",
+            _wrong_in(1, lambda s: -1.0),
+            "Step (b): the expectation is over q, and the mean of z under q is s.",
+        ),
+        Mistake(
+            _wrong_in(2, lambda s: 1 / s - 1 + np.log(s)),
+            "Step (c): that is KL(p || q); subtract (b) from (a).",
+        ),
+        Mistake(
+            _wrong_in(3, lambda s: 1 + 1 / s),
+            "Step (d): the logarithm enters (c) with a minus sign.",
         ),
     ),
     hints=(
-        "Write log q(z) - log p(z) and take the expectation over q, term by term.",
-        "E_q (z - p_mean)^2 is the variance of q plus the squared distance of the means.",
+        "Both log densities are linear in z, so the mean of z under q is all you need.",
+        "log q(z) = -z / s - log s.",
+        "(c) is the difference of (a) and (b); (d) must vanish where q equals p.",
     ),
 )
 
@@ -108,7 +125,7 @@ def _images_and_codes() -> list[Case]:
 
 def _pixels_and_units(x: Any, chance: Any, mean: Any, log_var: Any) -> tuple[Any, Any]:
     pixels = -np.log(np.where(x > 0, chance, 1 - chance)).reshape(len(x), -1)
-    return pixels, _kl(mean, log_var, 0.0, 0.0 * log_var)
+    return pixels, _kl(mean, log_var)
 
 
 def _mixed(mix: Any) -> Any:
@@ -124,7 +141,7 @@ negative_elbo = Exercise(
     mistakes=(
         Mistake(
             _mixed(lambda p, u: p.mean(1) + u.sum(1)),
-            "A mean over pixels next to a sum over coordinates gives the KL a weight equal to the number of pixels.",
+            "This is the loss as it was handed out; `exercises.negative_elbo.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(
@@ -142,6 +159,7 @@ negative_elbo = Exercise(
         ),
     ),
     hints=(
+        "By how much does this loss weigh the KL against the pixels?",
         "Which axes are averaged, and which are summed?",
         "Every axis but the first is summed, in both terms.",
     ),
@@ -211,4 +229,4 @@ def _neighbours(answer: Any) -> Any:
     return pairwise(ordered)
 
 
-EXERCISES = (cost_of_a_code, kl_between, negative_elbo, noise_of_a_mean, how_many_draws)
+EXERCISES = (cost_of_a_code, exponential_code, negative_elbo, noise_of_a_mean, how_many_draws)
