@@ -50,7 +50,7 @@ def trained(
         "middle": float(middle),
         "wide": float(wide),
         "shared": float(np.mean(np.mean(deviations**-2, axis=0) ** -0.5)),
-        "cost": cost_of_sharing(deviations),
+        "cost": round(cost_of_sharing(deviations), 6),
     }
 
 
