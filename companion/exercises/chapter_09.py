@@ -1,4 +1,4 @@
-"""The exercises of chapter 09: use of a codebook, nearest entries, and gradients past a choice."""
+"""The exercises of chapter 09: use of a codebook, nearest entries, and gradients around a choice."""
 
 from typing import Any
 
@@ -148,6 +148,67 @@ hard_choice = Exercise(
     ),
 )
 
+
+def _past_the_choice() -> list[Case]:
+    """Vectors, their entries, the decoder's gradients there and a weight; the right answer comes from TensorFlow."""
+    import tensorflow as tf
+
+    from companion.layers import straight_through
+    from companion.vq_vae import codebook_loss, commitment_loss
+
+    made = []
+    for seed, weight in enumerate((0.25, 1.0)):
+        rng = np.random.default_rng(seed)
+        vector, entry, slope = (rng.normal(size=(2, 3)).astype("float32") for _ in range(3))
+        z_e, e = tf.constant(vector), tf.constant(entry)
+        with tf.GradientTape() as tape:
+            tape.watch([z_e, e])
+            # Any reconstruction term has some gradient where the decoder starts; here it is linear with that slope.
+            total = tf.reduce_sum(straight_through(z_e, e) * slope)
+            total += tf.reduce_sum(weight * commitment_loss(z_e, e) + codebook_loss(z_e, e))
+        right = np.stack(tape.gradient(total, [z_e, e]))
+        made.append(
+            Case(f"two vectors of 3 numbers, weight {weight:g}", (vector, entry, slope, weight), right)
+        )
+    return made
+
+
+two_gradients = Exercise(
+    name="two_gradients",
+    chapter="09",
+    kind="code",
+    title="Who is moved, and where?",
+    cases=_past_the_choice,
+    seconds=30.0,  # the first call of a tensor library takes its time
+    mistakes=(
+        Mistake(
+            lambda v, e, s, w: np.stack([s + 2 * w * (v - e), s + 2 * (e - v)]),
+            "The reconstruction reached the codebook; under sg the entry gets nothing from it.",
+        ),
+        Mistake(
+            lambda v, e, s, w: np.stack([2 * w * (v - e), 2 * (e - v)]),
+            "The vector has lost the decoder's gradient, which the straight-through estimator hands to it.",
+        ),
+        Mistake(
+            lambda v, e, s, w: np.stack([s + w * (v - e), e - v]),
+            "A square has twice its argument as its derivative.",
+        ),
+        Mistake(
+            lambda v, e, s, w: np.stack([s + 2 * w * (e - v), 2 * (v - e)]),
+            "The signs are turned: each loss would push vector and entry apart.",
+        ),
+        Mistake(
+            lambda v, e, s, w: np.stack([s + 2 * (w + 1) * (v - e), 2 * (w + 1) * (e - v)]),
+            "Both squares moved both; sg leaves each of them one to move.",
+        ),
+    ),
+    hints=(
+        "Write the loss down as a function of the vector alone, with everything under sg as a constant.",
+        "The derivative of z_e + sg(z_q - z_e) with respect to z_e is 1, so the slope arrives unchanged.",
+    ),
+)
+
+
 codebook_in_use = OpenExercise(
     name="codebook_in_use",
     chapter="09",
@@ -177,4 +238,4 @@ codebook_in_use = OpenExercise(
     hints=("code_use.perplexity(code_counts(codes, K)) takes the codes of all test images at once.",),
 )
 
-EXERCISES = (used_codes, nearest_entries, hard_choice, codebook_in_use)
+EXERCISES = (used_codes, nearest_entries, two_gradients, hard_choice, codebook_in_use)

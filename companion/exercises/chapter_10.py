@@ -1,4 +1,4 @@
-"""The exercises of chapter 10: bounds from many draws, their gradients, and images kept apart."""
+"""The exercises of chapter 10: bounds from many draws, why they rise, and their gradients."""
 
 from itertools import pairwise
 from typing import Any
@@ -170,57 +170,56 @@ shares_held_fixed = Exercise(
 )
 
 
-def _flat_weights() -> list[Case]:
-    from companion.objectives import log_mean_exp
-
+def _weights_of_one_more() -> list[Case]:
     made = []
-    for seed, (n, k) in enumerate([(3, 4), (4, 2)]):
-        # Images differ far more than the draws of one of them, as they do in a data set.
-        rng = np.random.default_rng(seed)
-        table = (-100 + 20 * rng.normal(size=(n, 1)) + rng.normal(size=(n, k))).astype("float32")
-        made.append(
-            Case(
-                f"{n} images with k={k} draws each, one after the other",
-                (table.ravel(), k),
-                log_mean_exp(table.T).numpy(),
-            )
-        )
+    for seed, (k, n, level) in enumerate([(3, 2, 0.0), (5, 3, -800.0)]):
+        w = level + 2 * np.random.default_rng(seed).normal(size=(k, n))
+        left_out = np.stack([_mean_weight(np.delete(w, i, axis=0)) for i in range(k)])
+        right = np.stack([_mean_weight(w), left_out.mean(0)])
+        made.append(Case(f"log_weights of shape {(k, n)}, near {level:g}", (w,), right))
     return made
 
 
-def _mean_weight(table: Any, axis: int) -> Any:
-    return np.logaddexp.reduce(table.astype("float64"), axis=axis) - np.log(table.shape[axis])
+def _mean_weight(w: Any) -> Any:
+    return np.logaddexp.reduce(w, axis=0) - np.log(len(w))
 
 
-images_kept_apart = Exercise(
-    name="images_kept_apart",
+def _left_out(w: Any, divide_by: int) -> Any:
+    sums = np.stack([np.logaddexp.reduce(np.delete(w, i, axis=0), axis=0) for i in range(len(w))])
+    return sums - np.log(divide_by)
+
+
+one_draw_less = Exercise(
+    name="one_draw_less",
     chapter="10",
-    kind="mend",
-    title="Other people's draws",
-    cases=_flat_weights,
+    kind="code",
+    title="Why the bound rises with k",
+    cases=_weights_of_one_more,
     mistakes=(
         Mistake(
-            lambda w, k: _mean_weight(w.reshape(k, -1), 0),
-            "Draws of different images stand in one mean: neighbours in the array belong to one image.",
-            untouched=True,
+            lambda w: np.stack([_left_out(w, len(w)).mean(0), _mean_weight(w)]),
+            "The two rows have changed places, and each set of k - 1 weights is divided by k - 1.",
         ),
         Mistake(
-            lambda w, k: _mean_weight(w.reshape(-1, k), 0),
-            "The table is right, and the mean runs over its images.",
+            lambda w: np.stack([_left_out(w, len(w) - 1).mean(0), _mean_weight(w)]),
+            "The two rows have changed places: the log of the mean comes first and is the larger one.",
         ),
         Mistake(
-            lambda w, k: w.reshape(-1, k).mean(1),
-            "Images are apart now, but that is a mean of logarithms, the ELBO.",
+            lambda w: np.stack([_mean_weight(w), _left_out(w, len(w)).mean(0)]),
+            "With one draw left out there are k - 1 weights to average, so divide by k - 1.",
         ),
         Mistake(
-            lambda w, k: np.logaddexp.reduce(w.reshape(-1, k).astype("float64"), axis=1),
-            "The logarithm of k is missing: it is a mean, not a sum.",
+            lambda w: np.stack([_mean_weight(w), _mean_weight(_left_out(w, len(w) - 1))]),
+            "That takes the log last in both rows, so they are equal: in the second row average the logs.",
         ),
-        Mistake(lambda w, k: _mean_weight(w, 0), "All draws of all images stand in one mean."),
+        Mistake(
+            lambda w: np.stack([_mean_weight(w), w.mean(0)]),
+            "The second row leaves all draws but one out; leave out one at a time.",
+        ),
     ),
     hints=(
-        "Write the numbers 0 to 11 into the array and reshape it both ways.",
-        "The last axis of a reshape runs fastest.",
+        "Row 0 is the bound's estimate with all k draws.",
+        "For row 1 make k sets of k - 1 draws, estimate the bound from each, and average the k estimates.",
     ),
 )
 
@@ -261,4 +260,4 @@ def _neighbours(answer: Any) -> Any:
     return pairwise(_sizes(answer))
 
 
-EXERCISES = (bound_of_three, iwae_bound, shares_held_fixed, images_kept_apart, worth_of_draws)
+EXERCISES = (bound_of_three, iwae_bound, one_draw_less, shares_held_fixed, worth_of_draws)

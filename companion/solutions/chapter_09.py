@@ -1,6 +1,6 @@
 """Solutions of chapter 09.
 
-Play the quantiser by hand with five vectors and three entries. The gradient past the choice is the hard step; the
+Play the quantiser by hand with five vectors and three entries. The gradient around the choice is the hard step; the
 drawing of values and gradients helps.
 """
 
@@ -24,6 +24,13 @@ def nearest_entries(vectors: Any, codebook: Any) -> Any:
     return (squared_lengths - 2 * products).argmin(axis=-1)
 
 
+def two_gradients(vector: Any, entry: Any, slope: Any, weight: float) -> Any:
+    """Under sg everything is a constant: the slope and the commitment move the vector, the codebook loss the entry."""
+    of_vector = slope + 2 * weight * (vector - entry)
+    of_entry = 2 * (entry - vector)
+    return np.stack([of_vector, of_entry])
+
+
 def hard_choice(shares: Any) -> Any:
     """The value of the choice with the gradient of the shares, as straight-through Gumbel-softmax has it."""
     chosen = ops.one_hot(ops.argmax(shares, axis=-1), shares.shape[-1])
@@ -33,7 +40,7 @@ def hard_choice(shares: Any) -> Any:
 def codebook_in_use() -> dict[str, Any]:
     """Expect: see whether the perplexity grows as fast as the codebook, and how much each further bit gains.
 
-    Discuss: bits and reconstruction are rate and distortion of chapter 06 once more. Perplexities of batches average
+    Discuss: bits and reconstruction are the rate and distortion of chapter 06. Perplexities of batches average
     to less than that of all codes; which one was handed in?
     """
     because = (

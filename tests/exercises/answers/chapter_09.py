@@ -44,6 +44,12 @@ WRONG = {
         (largest_product, "long entries"),
         (flattened, "lost its shape"),
     ],
+    "two_gradients": [
+        (lambda v, e, s, w: [s + 2 * w * (v - e), s + 2 * (e - v)], "reached the codebook"),
+        (lambda v, e, s, w: [2 * w * (v - e), 2 * (e - v)], "lost the decoder's gradient"),
+        (lambda v, e, s, w: [s + w * (v - e), e - v], "twice its argument"),
+        (lambda v, e, s, w: [s + 2 * w * (e - v), 2 * (v - e)], "signs are turned"),
+    ],
     "hard_choice": [
         (no_gradient, "no gradient"),
         (product, "product"),

@@ -30,17 +30,27 @@ def all_stopped(log_weights):
     return ops.sum(ops.stop_gradient(ops.softmax(log_weights, axis=0) * log_weights), axis=0)
 
 
-def mean_over_images(log_weights, k):
-    table = log_weights.reshape(-1, k)
-    return logsumexp(table, axis=0) - np.log(len(table))
+def estimates_left_out(log_weights):
+    k = len(log_weights)
+    return np.stack([logsumexp(np.delete(log_weights, i, axis=0), axis=0) - np.log(k - 1) for i in range(k)])
 
 
-def mean_of_logs(log_weights, k):
-    return [np.mean(log_weights[i : i + k]) for i in range(0, len(log_weights), k)]
+def turned(log_weights):
+    return [
+        estimates_left_out(log_weights).mean(0),
+        logsumexp(log_weights, axis=0) - np.log(len(log_weights)),
+    ]
 
 
-def a_sum(log_weights, k):
-    return logsumexp(log_weights.reshape(-1, k), axis=1)
+def divided_by_k(log_weights):
+    k = len(log_weights)
+    all_draws = logsumexp(log_weights, axis=0) - np.log(k)
+    return [all_draws, estimates_left_out(log_weights).mean(0) + np.log(k - 1) - np.log(k)]
+
+
+def log_taken_last(log_weights):
+    bound = logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+    return [bound, bound]
 
 
 REASON = "The worth grows slower than the number of draws, so few of them count."
@@ -56,15 +66,15 @@ WRONG = {
         (means_of_logs, "means of logarithms"),
         (over_images, "over images"),
     ],
+    "one_draw_less": [
+        (turned, "changed places: the log"),
+        (divided_by_k, "divide by k - 1"),
+        (log_taken_last, "average the logs"),
+    ],
     "shares_held_fixed": [
         (the_other_stopped, "wrong factor"),
         (elbo, "gradient of the ELBO"),
         (all_stopped, "No gradient"),
-    ],
-    "images_kept_apart": [
-        (mean_over_images, "runs over its images"),
-        (mean_of_logs, "mean of logarithms"),
-        (a_sum, "k is missing"),
     ],
     "worth_of_draws": [
         ({"worth": {5: 0.4, 50: 0.1, 500: 0.02}, "because": REASON}, "at least one and at most k"),
