@@ -123,8 +123,8 @@ RULES: tuple[Rule, ...] = (distributive, private_words, quarrels, long_sentences
 def unnamed_symbols(markdown: str, notation: str) -> Iterator[str]:
     """A symbol of a displayed formula stands on the notation page or in a sentence of the same chapter.
 
-    The letter that a formula begins with, such as the h of "h = ...", is defined by the formula itself. That a sentence
-    defines a symbol, and stands before the formula, is for a reader to see.
+    The letter that a formula begins with, such as the h of "h = ...", and the index of a sum are defined by the formula.
+    That a sentence defines a symbol, and stands before the formula, is for a reader to see.
     """
     displayed = re.findall(r"\$\$(.*?)\$\$", markdown, re.DOTALL)
     beside = re.findall(r"\$([^$]+)\$", re.sub(r"\$\$.*?\$\$", "", markdown, flags=re.DOTALL))
@@ -136,6 +136,9 @@ def unnamed_symbols(markdown: str, notation: str) -> Iterator[str]:
     for formula in displayed:
         left, equals, _ = formula.partition("=")
         known |= set(symbols(left)[:1]) if equals else set()
+        known |= {
+            index for part in re.findall(r"_\{([^{}=]+)=", formula) for index in symbols(part)
+        }  # of a sum
         if unnamed := sorted(set(symbols(formula)) - known):
             yield f"no sentence names {', '.join(unnamed)} of the formula {' '.join(formula.split())}"
             known |= set(unnamed)

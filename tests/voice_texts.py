@@ -1,5 +1,5 @@
 """What a reader reads, as plain sentences: of Markdown, of notebooks, and of the docstrings, comments and messages of
-Python files. Formulas become the word FORMULA, code becomes CODE, a citation becomes nothing."""
+Python files. Formulas become the word FORMULA, code becomes CODE; a citation becomes its author or nothing."""
 
 import ast
 import inspect
@@ -74,7 +74,9 @@ def _lines(markdown: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
+    text = re.sub(r"\{cite:t\}`[^`]*`", "Author", text)
     text = re.sub(r"\{cite[:\w]*\}`[^`]*`|:cite[:\w]*:`[^`]*`", "", text)
+    text = re.sub(r"\{(?:eq|ref|numref)\}`[^`<]*`", "LINK", text)
     text = re.sub(r"(?:\{[\w:-]+\}|:[\w:-]+:)`~?(?:([^`<]*?)\s*<[^`]*>|([^`]*))`", r"\1\2", text)
     text = re.sub(r"``.+?``|`[^`]+`", "CODE", text, flags=re.DOTALL)
     return re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
