@@ -32,8 +32,6 @@ EXEMPT = {
 LEFT: dict[str, int] = {
     "05_latent_space": 6,
     "06_beta_vae": 51,
-    "09_vq_vae": 10,
-    "10_iwae": 5,
     "companion/experiments": 3,
     "companion/explorers": 1,
     "companion/explorers/recipes": 1,

@@ -123,7 +123,7 @@ RULES: tuple[Rule, ...] = (distributive, private_words, quarrels, long_sentences
 def unnamed_symbols(markdown: str, notation: str) -> Iterator[str]:
     """A symbol of a displayed formula stands on the notation page or in a sentence of the same chapter.
 
-    The letter that a formula begins with, such as the h of "h = ...", and the index of a sum are defined by the formula.
+    The letter that begins a formula, such as the h of "h = ...", and an index of a sum are defined in the formula.
     That a sentence defines a symbol, and stands before the formula, is for a reader to see.
     """
     displayed = re.findall(r"\$\$(.*?)\$\$", markdown, re.DOTALL)
