@@ -1,9 +1,10 @@
-"""The exercises of chapter 05: lengths, arcs, quantiles and what a scatter plot proves."""
+"""The exercises of chapter 05: lengths, arcs, quantiles, the shell of the prior and what a scatter plot proves."""
 
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.optimize import minimize_scalar
+from scipy.stats import chi, norm
 
 from companion.exercises.exercise import (
     Case,
@@ -145,6 +146,53 @@ values_of_a_grid = Exercise(
 )
 
 
+def _lengths() -> list[Case]:
+    """The logarithm of the density is differentiated numerically, so that what is right needs no formula here."""
+    made = []
+    for d, length in ((2, 0.5), (16, 3.0), (64, 9.0)):
+
+        def log_density(r: float, d: int = d) -> float:
+            return float(chi.logpdf(r, d))
+
+        step = 1e-4
+        slope = (log_density(length + step) - log_density(length - step)) / (2 * step)
+        peak = minimize_scalar(lambda r: -log_density(r), bounds=(1e-3, 2 * np.sqrt(d)), method="bounded").x
+        made.append(Case(f"r={length}, d={d}", (length, d), np.array([slope, float(peak)])))
+    return made
+
+
+shell_of_the_prior = Exercise(
+    name="shell_of_the_prior",
+    chapter="05",
+    kind="code",
+    title="Derive the radius of the shell",
+    cases=_lengths,
+    rtol=1e-3,
+    mistakes=(
+        Mistake(
+            lambda r, d: np.array([-r, 0.0]),
+            "That is the density of a point. A length r also has a surface to lie on, which grows with r.",
+        ),
+        Mistake(
+            lambda r, d: np.array([d / r - r, np.sqrt(d)]),
+            "The surface of a ball in d dimensions grows as the power d - 1 of its radius.",
+        ),
+        Mistake(
+            lambda r, d: np.array([(d - 1) / r - r / 2, np.sqrt(2 * (d - 1))]),
+            "The derivative of r squared over 2 is r.",
+        ),
+        Mistake(
+            lambda r, d: np.array([(d - 1) / r - r, d - 1.0]),
+            "The slope is right. It vanishes where r squared is d - 1.",
+        ),
+    ),
+    hints=(
+        "The density of the length is a constant times r^(d - 1) exp(-r^2 / 2). Take its logarithm first.",
+        "Set the derivative to zero and solve for r.",
+    ),
+)
+
+
 def _numbers(answer: Any) -> Any:
     from companion.exercises.values import as_values
 
@@ -196,4 +244,4 @@ clearer_groups = OpenExercise(
     hints=("evaluation.class_separation(codes, labels, new_codes, new_labels) gives both scores.",),
 )
 
-EXERCISES = (length_of_a_midpoint, arc_between, values_of_a_grid, clearer_groups)
+EXERCISES = (length_of_a_midpoint, arc_between, shell_of_the_prior, values_of_a_grid, clearer_groups)

@@ -1,8 +1,9 @@
-"""The exercises of chapter 06: the weight of the KL, free bits, and votes for factors."""
+"""The exercises of chapter 06: the weight of the KL, its three parts, free bits, and votes for factors."""
 
 from typing import Any
 
 import numpy as np
+from scipy.stats import multivariate_normal, norm
 
 from companion.exercises.exercise import (
     Case,
@@ -55,12 +56,12 @@ quietest_unit = Exercise(
     name="quietest_unit",
     chapter="06",
     kind="code",
-    title="Which coordinate keeps still?",
+    title="Which coordinate varies least?",
     cases=_groups,
     mistakes=(
         Mistake(
             lambda g, s: g.var(1).argmin(1),
-            "A coordinate that is small altogether always seems to keep still; divide by its spread over the data.",
+            "A coordinate that is small altogether always varies least; divide by its spread over the data.",
         ),
         Mistake(lambda g, s: (g.var(1) / s**2).argmax(1), "That is the coordinate that moves most."),
         Mistake(
@@ -83,6 +84,69 @@ quietest_unit = Exercise(
 )
 
 
+def _gaussian_codes() -> list[Case]:
+    """The KL is that of chapter 04; the parts come from the densities of q(z) and of its coordinates."""
+    made = []
+    for covariance, variance in (([[1.0, 0.6], [0.6, 0.8]], 0.25), ([[0.5, -0.2], [-0.2, 2.0]], 0.1)):
+        spread = np.array(covariance)
+        aggregate = spread + variance * np.eye(2)
+        entropy = multivariate_normal([0, 0], aggregate).entropy()
+        of_coordinates = sum(norm(scale=np.sqrt(each)).entropy() for each in np.diag(aggregate))
+        of_posterior = 2 * norm(scale=np.sqrt(variance)).entropy()
+        # minus the mean of log p(z) under q(z)
+        to_the_prior = np.log(2 * np.pi) + 0.5 * np.trace(aggregate)
+        parts = [entropy - of_posterior, of_coordinates - entropy, to_the_prior - of_coordinates]
+        says = f"covariance={covariance}, variance={variance}"
+        made.append(Case(says, (spread, variance), np.array([sum(parts), *parts])))
+    return made
+
+
+def _all_four(aggregate: Any, variance: float, information: float | None = None) -> Any:
+    """KL and its parts for any aggregate, so that mistakes can be made in it."""
+    spread, log_det = np.diag(aggregate), np.linalg.slogdet(aggregate)[1]
+    if information is None:
+        information = 0.5 * (log_det - 2 * np.log(variance))
+    correlation = 0.5 * (np.log(spread).sum() - log_det)
+    each = 0.5 * (spread - 1 - np.log(spread)).sum()
+    return np.array([information + correlation + each, information, correlation, each])
+
+
+def _right(covariance: Any, variance: float) -> Any:
+    return _all_four(covariance + variance * np.eye(2), variance)
+
+
+parts_of_the_kl = Exercise(
+    name="parts_of_the_kl",
+    chapter="06",
+    kind="code",
+    title="Derive the three parts of the KL",
+    cases=_gaussian_codes,
+    rtol=1e-4,
+    mistakes=(
+        Mistake(
+            lambda c, v: _all_four(c, v),
+            "q(z) is wider than the means: add the variance of a posterior to their covariance.",
+        ),
+        Mistake(
+            lambda c, v: _right(c, v) * 2,
+            "The log density of a normal has a factor of one half.",
+        ),
+        Mistake(
+            lambda c, v: _right(c, v)[[0, 2, 1, 3]],
+            "The order is KL, mutual information, total correlation, dimension-wise KL.",
+        ),
+        Mistake(
+            lambda c, v: _right(c, v) * np.array([1, 1, -1, 1]),
+            "The total correlation is a KL, from q(z) to the product of its coordinates, and never negative.",
+        ),
+    ),
+    hints=(
+        "What is q(z), the mean of N(m, s I) over means m drawn from N(0, S)? Begin with its covariance.",
+        "Mutual information: half of log det(S + s I) - d log s. Then do the same for the two other ratios.",
+    ),
+)
+
+
 def _kl_of_units() -> list[Case]:
     from companion.objectives import free_bits
 
@@ -100,7 +164,7 @@ free_of_charge = Exercise(
     name="free_of_charge",
     chapter="06",
     kind="mend",
-    title="Free bits for every unit",
+    title="Free bits for each unit",
     cases=_kl_of_units,
     mistakes=(
         Mistake(
@@ -175,4 +239,4 @@ def _rises(values: list[float]) -> bool:
     return bool((np.diff(values) > -0.1).all())
 
 
-EXERCISES = (hidden_price, quietest_unit, free_of_charge, price_curve)
+EXERCISES = (hidden_price, quietest_unit, parts_of_the_kl, free_of_charge, price_curve)

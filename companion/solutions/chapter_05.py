@@ -27,6 +27,15 @@ def arc_between(a: Any, b: Any, t: Any) -> Any:
     return weights[0][:, None] * a + weights[1][:, None] * b
 
 
+def shell_of_the_prior(r: float, d: int) -> Any:
+    """The logarithm of r^(d - 1) exp(-r^2 / 2) is (d - 1) log r - r^2 / 2; its derivative vanishes at sqrt(d - 1).
+
+    Discuss: the density of a point is largest at the origin, and yet in 64 dimensions hardly any point lies there.
+    """
+    slope = (d - 1) / r - r
+    return np.array([slope, np.sqrt(d - 1)])
+
+
 def values_of_a_grid(n: int) -> Any:
     """The quantile function turns the middle of each share into a value of z."""
     middles = (np.arange(n) + 0.5) / n

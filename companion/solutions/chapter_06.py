@@ -24,6 +24,20 @@ def quietest_unit(groups: Any, spread: Any) -> Any:
     return relative.argmin(axis=1)
 
 
+def parts_of_the_kl(covariance: Any, variance: float) -> Any:
+    """q(z) is N(0, S + s I); each part is a mean of a difference of two normal log densities.
+
+    Discuss: which of the three is a bound on what a classifier could read off the code, and which one does a turn of
+    the code change?
+    """
+    aggregate = covariance + variance * np.eye(2)
+    spread, log_det = np.diag(aggregate), np.linalg.slogdet(aggregate)[1]
+    information = 0.5 * (log_det - 2 * np.log(variance))
+    correlation = 0.5 * (np.log(spread).sum() - log_det)
+    dimension_wise = 0.5 * (spread - 1 - np.log(spread)).sum()
+    return np.array([information + correlation + dimension_wise, information, correlation, dimension_wise])
+
+
 def free_of_charge(kl_per_unit: Any, least: float) -> Any:
     """The minimum applies to each unit, and to its mean over the batch."""
     of_units = kl_per_unit.mean(axis=0)

@@ -22,7 +22,7 @@ def codes(
     """How codes lie, and what arithmetic with them gives.
 
     ``draw`` takes a draw of each code instead of its mean. For the arithmetic, test digits move from the mean code of
-    their class to that of every other one; ``hits`` is the share that the judge names right, ``diversity`` the mean
+    their class to that of every other one. ``hits`` is the share that the judge names right, ``diversity`` the mean
     distance between two hits of one class, as a share of that between real digits. With ``prototypes`` every picture is
     replaced by the mean of the wanted class, a control.
     """

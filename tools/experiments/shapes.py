@@ -75,7 +75,7 @@ def turned_codes(
     """Turn the code of a trained VAE or leave it, fit q of each image anew, and measure the ELBO.
 
     The decoder turns the code back first, so that p(x) is that of the trained model either way. q stays a diagonal
-    normal; its mean and log variance are fitted image by image by ``steps`` of Adam with ``draws`` of noise each, from
+    normal. Its mean and log variance are fitted image by image by ``steps`` of Adam with ``draws`` of noise each, from
     the trained encoder's answer. The ELBO is then taken with 100 new draws per image.
     """
     import tensorflow as tf

@@ -28,6 +28,11 @@ WRONG = {
         (pulled_out, "not equal"),
         (no_sine, "divide by the sine"),
     ],
+    "shell_of_the_prior": [
+        (lambda r, d: [-r, 0], "surface to lie on"),
+        (lambda r, d: [d / r - r, d**0.5], "power d - 1"),
+        (lambda r, d: ((d - 1) / r - r, d - 1), "slope is right"),
+    ],
     "values_of_a_grid": [
         (lambda n: np.linspace(-3, 3, n), "Wider"),
         (lambda n: norm.ppf(np.linspace(0, 1, n)), "infinity"),

@@ -27,6 +27,29 @@ def capped(kl, least):
     return sum(min(np.mean(unit), least) for unit in kl.T)
 
 
+def three_parts(aggregate, variance):
+    spread, log_det = np.diag(aggregate), np.log(np.linalg.det(aggregate))
+    parts = [
+        log_det / 2 - np.log(variance),
+        np.log(spread).sum() / 2 - log_det / 2,
+        (spread - 1 - np.log(spread)).sum() / 2,
+    ]
+    return np.array([sum(parts), *parts])
+
+
+def without_the_noise(covariance, variance):
+    return three_parts(covariance, variance)
+
+
+def out_of_order(covariance, variance):
+    kl, information, correlation, each = three_parts(covariance + variance * np.eye(2), variance)
+    return kl, correlation, information, each
+
+
+def without_a_half(covariance, variance):
+    return 2 * three_parts(covariance + variance * np.eye(2), variance)
+
+
 REASON = "The first nats of code save the most nats of pixels."
 
 WRONG = {
@@ -35,6 +58,11 @@ WRONG = {
         (not_scaled, "small altogether"),
         (busiest, "moves most"),
         (value_not_index, "which coordinate"),
+    ],
+    "parts_of_the_kl": [
+        (without_the_noise, "wider than the means"),
+        (out_of_order, "order is KL"),
+        (without_a_half, "one half"),
     ],
     "free_of_charge": [(each_image, "each image"), (subtracted, "subtracts"), (capped, "caps")],
     "price_curve": [
