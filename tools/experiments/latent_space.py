@@ -27,10 +27,10 @@ def codes(
     replaced by the mean of the wanted class, a control.
     """
     from companion.evaluation import class_separation, diversity_within
-    from companion.evaluation.judge import named_classes, train_judge
+    from companion.evaluation.judge import named_classes
 
     digits, images, labels = _digits()
-    network, judge = trained(model, images, seed, latent_dim), train_judge(images, labels, seed=seed)
+    network, judge = trained(model, images, seed, latent_dim), _judge(images, labels, seed)
     seen, new = (codes_of(network, x, draw) for x in (images, digits.x_test))
     centres = np.stack([seen[labels == label].mean(axis=0) for label in range(10)])
     pictures, wanted = [], []
@@ -60,10 +60,9 @@ def walks(seed: int, by: str = "vae", arc: bool = False) -> dict[str, float]:
     ``blurred``, or ``means`` of classes. Recall is taken among the judge's features, against 150 digits set aside.
     """
     from companion.evaluation import blurred, class_means, judge_features, mean_confidence, precision_recall
-    from companion.evaluation.judge import train_judge
 
     digits, images, labels = _digits()
-    judge = train_judge(images, labels, seed=seed)
+    judge = _judge(images, labels, seed)
     rng = np.random.default_rng(seed)
     start, goal = rng.integers(len(digits.x_test), size=(2, 3 * HELD_OUT))
     differ = np.flatnonzero(digits.y_test[start] != digits.y_test[goal])[:HELD_OUT]
@@ -71,7 +70,8 @@ def walks(seed: int, by: str = "vae", arc: bool = False) -> dict[str, float]:
     unseen = digits.x_test[rng.permutation(len(digits.x_test))[:HELD_OUT]]
     if by in MODELS:
         network = trained(by, images, seed, 16)
-        pictures = network.decode(middle(*(codes_of(network, x) for x in ends), arc=arc))
+        first, second = (codes_of(network, x) for x in ends)
+        pictures = network.decode(middle(first, second, arc))
     else:
         controls = {
             "pixels": lambda: middle(*ends),
@@ -131,9 +131,9 @@ def trained(model: str, images: np.ndarray, seed: int, latent_dim: int) -> Any:
 
     kind = dict(zip(MODELS, (Autoencoder, VAE, Scaled), strict=True))[model]
     shape = images.shape[1:]
-    variational = {"variational": kind is not Autoencoder}
+    variational = kind is not Autoencoder
     keras.utils.set_random_seed(seed)
-    encoder = build_encoder(shape, latent_dim, hidden=(128, 64), **variational, seed=2 * seed)
+    encoder = build_encoder(shape, latent_dim, hidden=(128, 64), variational=variational, seed=2 * seed)
     decoder = build_decoder(latent_dim, shape, hidden=(64, 128), seed=2 * seed + 1)
     network = kind(encoder, decoder)
     network.compile(keras.optimizers.Adam(7e-3), steps_per_execution=27, jit_compile=False)
@@ -141,6 +141,17 @@ def trained(model: str, images: np.ndarray, seed: int, latent_dim: int) -> Any:
     return network
 
 
+def _judge(images: np.ndarray, labels: np.ndarray, seed: int) -> Any:
+    """The same judge for all arms of a seed: its order of images is seeded as well."""
+    import keras
+
+    from companion.evaluation.judge import train_judge
+
+    keras.utils.set_random_seed(seed)
+    return train_judge(images, labels, seed=seed)
+
+
 def _digits() -> tuple[Any, np.ndarray, np.ndarray]:
     digits = data.digits()
+    assert digits.y_train is not None  # the digits have labels
     return digits, digits.x_train[HELD_OUT:], digits.y_train[HELD_OUT:]
