@@ -77,7 +77,7 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 	$(TIMED) set-repository sh -c '"$$1" -m tools.set_repository "$$2" "$$3" && "$$1" -m pytest -q \
 		tests/project/test_colab_links.py tests/project/test_first_cell.py' set "$(PYTHON_OF_VENV)" "$(URL)" "$(or $(BRANCH),main)"
 
-errata: $(READY) ## measure what is wrong in the sources into results/errata.json: [ROW=images_grouped_as_draws]
+errata: $(READY) ## measure what is wrong in the sources and in well-known code into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
 
 experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder-merges] [ARGS="--jobs 2"]

@@ -15,7 +15,7 @@ from typing import Self
 from keras import ops, random
 
 from companion.errors import check_seed
-from companion.fused import bernoulli_log_prob, one_image_per_event
+from companion.fused import bernoulli_log_prob
 from companion.tensors import Seed, Tensor
 
 LOG_2_PI = math.log(2.0 * math.pi)
@@ -124,15 +124,8 @@ class Bernoulli(Distribution):
         return ops.cast(self._uniform(seed) < self.mean(), "float32")
 
     def log_prob(self, x: Tensor) -> Tensor:
-        (logits,) = self.parameters
         x = ops.cast(ops.convert_to_tensor(x), "float32")
-        if self.event_ndims and one_image_per_event(x, logits, self.event_ndims):
-            return bernoulli_log_prob(x, logits, self.event_ndims)
-        return self._sum(self._log_prob(x))
-
-    def _log_prob(self, x: Tensor) -> Tensor:
-        (logits,) = self.parameters
-        return x * logits - ops.softplus(logits)
+        return bernoulli_log_prob(x, self.parameters[0], self.event_ndims)  # x * logits - softplus(logits)
 
     def _kl(self, other: Self) -> Tensor:
         (q,), (p,) = self.parameters, other.parameters
@@ -219,7 +212,7 @@ class DiscretizedLogistic(Distribution):
 
     ``mean`` (the location) has shape ``(..., *event)``; ``scale`` > 0 broadcasts to it. The lowest and the
     highest level take the tails, so that the masses add up to one.
-    Source: Salimans et al. (2017), section 2.1. Taught in chapter 04.
+    Source: Kingma et al. (2016); mixtures of it: Salimans et al. (2017), section 2.1. Taught in chapter 04.
     """
 
     def __init__(self, mean: Tensor, scale: Tensor = 0.1, event_ndims: int = 1):

@@ -14,28 +14,32 @@ from keras import ops
 from companion.tensors import Tensor
 
 
-def one_image_per_event(x: Tensor, logits: Tensor, event_ndims: int) -> bool:
-    """Whether ``logits`` are draws for the images ``x``: events of one shape, any number of axes for draws in front."""
-    draws = len(logits.shape) - len(x.shape)
-    if draws < 0 or len(x.shape) < event_ndims:
-        return False
-    return tuple(x.shape) == tuple(logits.shape[draws:])
-
-
 def bernoulli_log_prob(x: Tensor, logits: Tensor, event_ndims: int) -> Tensor:
     """log p(x) of black or white pixels, summed over the last ``event_ndims`` axes: shape ``(..., batch)``, in nats.
 
-    ``x`` ``(batch, *event)`` and ``logits`` ``(..., batch, *event)`` as :func:`one_image_per_event` wants them. Value
-    and gradients are those of ``sum(x * logits - softplus(logits))``: d/dlogits is x - sigmoid(logits), d/dx is logits.
+    It is ``sum(x * logits - softplus(logits))``. Where ``logits`` ``(..., batch, *event)`` are draws for the images
+    ``x`` ``(batch, *event)``, it has a gradient of its own; shapes that only broadcast take the plain formula.
     """
-    return ops.custom_gradient(_with_gradient(event_ndims))(x, logits)
+    if one_image_per_event(x, logits, event_ndims):
+        return ops.custom_gradient(_with_gradient(event_ndims))(x, logits)
+    axes = tuple(range(-event_ndims, 0))
+    values = x * logits - ops.softplus(logits)
+    return ops.sum(values, axis=axes) if axes else values
+
+
+def one_image_per_event(x: Tensor, logits: Tensor, event_ndims: int) -> bool:
+    """Whether ``logits`` are draws for the images ``x``: events of one shape, any number of axes for draws in front."""
+    draws = len(logits.shape) - len(x.shape)
+    if draws < 0 or not 0 < event_ndims <= len(x.shape):
+        return False
+    return tuple(x.shape) == tuple(logits.shape[draws:])
 
 
 def _with_gradient(event_ndims: int) -> Callable[..., Any]:
     event = tuple(range(-event_ndims, 0))
 
     def value_and_gradient(x: Tensor, logits: Tensor) -> tuple[Tensor, Callable[..., Any]]:
-        # softplus, written so that no exponential overflows
+        # softplus, written so that no exponential overflows; d/dlogits is x - sigmoid(logits), d/dx is logits
         softplus = ops.maximum(logits, 0.0) + ops.log1p(ops.exp(-ops.abs(logits)))
 
         def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -90,11 +90,10 @@ def test_shapes_that_only_broadcast_are_left_to_the_plain_formula(images, logits
     np.testing.assert_allclose(Bernoulli(outputs, event_ndims=1).log_prob(x), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(2, 4), (5, 2, 4)])
-def test_a_bernoulli_of_whole_events_takes_this_way(shape, monkeypatch):
+@pytest.mark.parametrize(("event_ndims", "own"), [(0, False), (1, True)])
+def test_the_own_gradient_is_taken_where_events_are_summed(event_ndims, own, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        "companion.distributions.bernoulli_log_prob", lambda x, logits, n: seen.append(n) or ops.zeros(())
-    )
-    Bernoulli(drawn(*shape), event_ndims=1).log_prob(pixels(2, 4))
-    assert seen == [1]
+    monkeypatch.setattr("companion.fused._with_gradient", lambda n: seen.append(n) or pytest.fail)
+    monkeypatch.setattr("companion.fused.ops.custom_gradient", lambda function: lambda x, logits: logits)
+    Bernoulli(drawn(5, 2, 4), event_ndims=event_ndims).log_prob(pixels(2, 4))
+    assert bool(seen) is own

@@ -29,7 +29,7 @@ def progress(chapter: str | int) -> None:
 
 
 def in_words(chapter: str) -> str:
-    """Such as: Chapter 04: 1 of 5 exercises passed; still open: kl_between, mean_over_pixels."""
+    """Such as: Chapter 04: 1 of 5 exercises passed; still open: exponential_code, mean_over_pixels."""
     exercises = of_chapter(chapter)
     left = [each.name for each in exercises if not each.passed]
     said = f"Chapter {chapter}: {len(exercises) - len(left)} of {len(exercises)} exercises passed"

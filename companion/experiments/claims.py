@@ -109,9 +109,9 @@ def prediction_interval(
 def decide(relation: str, figures: Figures, level: float = LEVEL, places: Places | None = None) -> Verdict:
     """Whether ``relation`` holds on the recorded ``figures`` (measure, arm, seed).
 
-    Relations: ``left < right``, ``left > right`` and chains of one of them, where each side adds, subtracts and scales
-    figures ``measure[arm]``, numbers and ``slope(measure)``, the slope of a measure over the ``places`` of the arms;
-    ``abs(left) < number``, the interval of ``left`` lying inside (-number, number).
+    Relations are ``left < right``, ``left > right`` and chains of one of them. Each side adds, subtracts and scales
+    figures ``measure[arm]``, numbers and ``slope(measure)``, the slope of a measure over the ``places`` of the arms.
+    ``abs(left) < number`` says that the interval of ``left`` lies inside (-number, number).
     Raises :class:`~companion.errors.BadInput` for anything else, and for figures that are not recorded.
     """
     verdicts = [_decide_pair(*pair, figures, relation, level, places or {}) for pair in _pairs(relation)]

@@ -22,9 +22,9 @@ def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = 
     binarisation the test images are binarised once, statically. With ``quiet`` no progress is printed.
 
     Raises :class:`~companion.errors.BadInput`, before any training, for a data set that cannot be read, more
-    ``images`` than there are, an ``out`` that is a file, cannot be written, is in use, or is not empty; and on resuming
-    where there is no run, where its files are damaged, or where ``settings`` or the backend contradict it. Also where
-    the loss stops being finite.
+    ``images`` than there are, and an ``out`` that is a file, cannot be written, is in use, or is not empty. On resuming
+    it is raised where there is no run, where its files are damaged, or where ``settings`` or the backend contradict it.
+    Raised in training, too, where the loss stops being finite.
     Raises OSError where the disk is full; the last complete epoch is kept. Taught in chapter 11.
     """
     folder = RunFolder(out)

@@ -19,8 +19,8 @@ class Family:
     """The import path of a model, and what the command line must know about it before it is imported.
 
     ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
-    ``networks`` are those it can be built with, the default first; ``labels`` says whether it needs labels,
-    ``latent_dim`` whether its code is a single vector of that size, and ``batch_norm`` whether its dense layers can be
+    ``networks`` are those it can be built with, the default first. ``labels`` says whether it needs labels, and
+    ``latent_dim`` whether its code is a single vector of that size. ``batch_norm`` says whether its dense layers can be
     normalised and have another activation.
     """
 

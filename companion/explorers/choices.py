@@ -167,7 +167,7 @@ CHOICES: Mapping[str, Choice] = {
         f"{ELBO}; {{active}} active units",
         models.vae_of_size, _with_units, _sampled, own={"latent_dim": None},
     ),
-    "beta": Choice("06", "beta, the price of the code", (0.5, 1, 2, 4, 8, 16), 4, ELBO, models.beta_vae),
+    "beta": Choice("06", "beta, the weight of the KL", (0.5, 1, 2, 4, 8, 16), 4, ELBO, models.beta_vae),
     "num_labels": Choice(
         "07", "labels that are told apart", (2, 3, 5, 10), 5,
         ELBO,

@@ -18,8 +18,8 @@ def flow_diagram(
     """Draw boxes on a grid and the arrows between them, to show the flow through a model.
 
     ``boxes`` maps the words in a box, on one line or several, to ``(column, row, kind)`` or ``(column, row, kind,
-    width)``: its middle, in columns 0 to 10 from the left and rows from 0 at the top to ``rows`` at the bottom, and its
-    width in columns (default 1.4). ``kind`` sets the colour: ``encoder``, ``decoder``, ``code``, ``data``, or ``note``
+    width)``. Column and row are those of its middle: columns 0 to 10 from the left, rows from 0 at the top to ``rows``
+    at the bottom. The width is in columns (default 1.4). ``kind`` sets the colour: ``encoder``, ``decoder``, ``code``, ``data``, or ``note``
     for words without a box. ``arrows`` are pairs ``(from, to)`` of those words, or triples ending in ``"dashed"``.
     ``alt`` describes the whole diagram.
 

@@ -193,7 +193,7 @@ def test_a_real_press_drives_the_progress_to_one():
     )
     assert shown.press().settings["value"] == CHOICES["beta"].first
     assert shown.box.progress.value == 1.0
-    assert "beta, the price of the code: 4. After 1 epoch:" in shown.box.words.value
+    assert "beta, the weight of the KL: 4. After 1 epoch:" in shown.box.words.value
 
 
 def test_an_error_is_shown_and_raised_and_the_button_can_be_pressed_again():

@@ -55,7 +55,7 @@ def a_mean_times_the_first_side() -> Figures:
 
 @erratum("04_objectives")
 def a_batch_that_broadcasts() -> Figures:
-    """Numbers that come out when one KL an image meets cross-entropies of shape (batch, 28, 28)."""
+    """Numbers that come out when one KL per image meets cross-entropies of shape (batch, 28, 28)."""
 
     def sum_of_terms(batch: int) -> np.ndarray:
         images = np.full((batch, 28, 28, 1), 0.5, "float32")

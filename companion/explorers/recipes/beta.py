@@ -33,7 +33,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
     chosen = SETTINGS | (settings or {})
     images = data.shapes(chosen["images"] + chosen["test_images"]).images
     train, test = np.split(images, [chosen["images"]])
-    draft = Draft(NAME, "The price of a code", chosen)
+    draft = Draft(NAME, "The weight of the KL", chosen)
     codes = np.random.default_rng(chosen["seed"]).normal(size=(CHECKED_CODES, chosen["latent_dim"]))
     models, facts = {}, []
     for beta in chosen["betas"]:
