@@ -61,8 +61,8 @@ def test_the_parts_of_a_gaussian_case_are_exact():
     mean = rng.multivariate_normal(np.zeros(2), covariance, n).astype("float32")
     log_var = np.full((n, 2), np.log(variance), "float32")
     z = (mean + np.sqrt(variance) * rng.normal(size=(n, 2))).astype("float32")
-    aggregate = covariance + variance * np.eye(2)
-    spread, log_det = np.diag(aggregate), np.linalg.slogdet(aggregate)[1]
+    of_all_images = variance * np.eye(2) + covariance
+    spread, log_det = np.diag(of_all_images), np.linalg.slogdet(of_all_images)[1]
     exact = {
         "mutual_information": 0.5 * (log_det - 2 * np.log(variance)),
         "total_correlation": 0.5 * (np.log(spread).sum() - log_det),

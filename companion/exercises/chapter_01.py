@@ -156,8 +156,9 @@ def _grey_pixels() -> list[Case]:
 
 def _steps(x: float, p: float) -> list[float]:
     """Derivative at p, best p, least loss, second derivative there."""
-    least = -x * np.log(x) - (1 - x) * np.log(1 - x)
-    return [(p - x) / (p * (1 - p)), x, float(least), 1 / (x * (1 - x))]
+    from scipy.stats import entropy
+
+    return [(p - x) / (p * (1 - p)), x, float(entropy([x, 1 - x])), 1 / (x * (1 - x))]
 
 
 def _wrong_in(step: int, value: Any) -> Any:

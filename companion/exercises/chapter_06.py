@@ -103,11 +103,11 @@ def _gaussian_codes() -> list[Case]:
 
 def _all_four(aggregate: Any, variance: float, information: float | None = None) -> Any:
     """KL and its parts for any aggregate, so that mistakes can be made in it."""
-    spread, log_det = np.diag(aggregate), np.linalg.slogdet(aggregate)[1]
+    widths, volume = np.sqrt(np.diag(aggregate)), np.sqrt(np.linalg.eigvalsh(aggregate)).prod()
     if information is None:
-        information = 0.5 * (log_det - 2 * np.log(variance))
-    correlation = 0.5 * (np.log(spread).sum() - log_det)
-    each = 0.5 * (spread - 1 - np.log(spread)).sum()
+        information = np.log(volume / variance)
+    correlation = np.log(widths.prod() / volume)
+    each = 0.5 * (widths**2 - 1).sum() - np.log(widths.prod())
     return np.array([information + correlation + each, information, correlation, each])
 
 

@@ -34,10 +34,10 @@ def shares_held_fixed(log_weights: Any) -> Any:
 def one_draw_less(log_weights: Any) -> Any:
     """The log of a mean, and the mean of the logs of the same numbers: by Jensen the second is never larger."""
     k = len(log_weights)
-    largest = log_weights.max(axis=0)
-    weights = np.exp(log_weights - largest)
+    shift = np.max(log_weights, axis=0)
+    weights = np.exp(log_weights - shift)
     left_out = np.stack([np.delete(weights, i, axis=0).mean(axis=0) for i in range(k)])
-    return largest + np.stack([np.log(left_out.mean(axis=0)), np.log(left_out).mean(axis=0)])
+    return shift + np.stack([np.log(left_out.mean(axis=0)), np.log(left_out).mean(axis=0)])
 
 
 def worth_of_draws() -> dict[str, Any]:

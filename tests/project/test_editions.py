@@ -106,7 +106,7 @@ def test_the_instructor_s_solutions_run_by_themselves(instructor, capsys):
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []) and cell.cell_type == "code":
             exec(cell.source, {"exercises": exercises})
-    assert capsys.readouterr().out.count("passed.") == 4
+    assert capsys.readouterr().out.count("passed.") == 5
 
 
 def test_the_instructor_s_page_has_solutions_notes_and_minutes(instructor):
