@@ -28,6 +28,7 @@ EXPLANATIONS = Path("tests/mutants_explained.toml")
 TESTS = {
     "companion/objectives.py": ["tests/test_objectives.py", "tests/test_linear_gaussian.py"],
     "companion/distributions.py": ["tests/test_distributions.py", "tests/test_likelihoods.py"],
+    "companion/fused.py": ["tests/test_fused.py"],
     "companion/layers.py": ["tests/test_layers.py"],
     "companion/vae.py": ["tests/test_vae.py", "tests/evaluation/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
@@ -50,7 +51,7 @@ TESTS = {
     "companion/vq_vae/pixel_cnn.py": ["tests/vq_vae/test_pixel_cnn.py"],
     "companion/vq_vae/compression.py": ["tests/vq_vae/test_compression.py"],
     "companion/discrete_vae.py": ["tests/test_discrete_vae.py"],
-    "companion/beta_vae.py": ["tests/test_beta_vae.py"],
+    "companion/beta_vae.py": ["tests/test_beta_vae.py", "tests/test_beta_tcvae.py"],
     "companion/conditional_vae/networks.py": [
         "tests/conditional_vae/test_conditional_vae.py",
         "tests/conditional_vae/test_conditional_bad_input.py",
