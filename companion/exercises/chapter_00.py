@@ -120,7 +120,6 @@ cloud_of_an_image = Exercise(
     mistakes=(
         Mistake(
             lambda m, v, e: m + np.exp(v) * e,
-            "Compare the spread of the draws with the standard deviation that was asked for.",
             untouched=True,
         ),
         Mistake(lambda m, v, e: m + v * e, "The encoder gives the logarithm of the variance; undo it first."),
@@ -131,7 +130,11 @@ cloud_of_an_image = Exercise(
         Mistake(lambda m, v, e: m + np.exp(2 * v) * e, "That squares the variance; its root was asked for."),
         Mistake(lambda m, v, e: m, "Without noise every draw is the mean, and the cloud is a point."),
     ),
-    hints=("Which power of e gives a standard deviation?", "The root of exp(v) is exp(v / 2)."),
+    hints=(
+        "Compare the spread of the draws with the standard deviation that was asked for.",
+        "Which power of e gives a standard deviation?",
+        "The root of exp(v) is exp(v / 2).",
+    ),
 )
 
 

@@ -124,7 +124,6 @@ nearest_other = Exercise(
     mistakes=(
         Mistake(
             lambda z: np.zeros(len(z)),
-            "This is the function as it was handed out; `exercises.nearest_other.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(lambda z: np.sort(_between(z) ** 2, 1)[:, 1], "Those are squared distances; take the root."),

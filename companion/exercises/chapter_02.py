@@ -126,7 +126,6 @@ crop_to_size = Exercise(
     mistakes=(
         Mistake(
             _margins_cut,
-            "This is the function as it was handed out; `exercises.crop_to_size.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(_cut_from(lambda margin: 0), "The picture begins after the margin, not in the corner."),

@@ -178,7 +178,6 @@ fresh_noise = Exercise(
     mistakes=(
         Mistake(
             lambda: _behaving(True, True, 0.6),
-            "This is the layer as it was handed out; `exercises.fresh_noise.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(

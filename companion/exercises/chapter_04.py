@@ -141,7 +141,6 @@ negative_elbo = Exercise(
     mistakes=(
         Mistake(
             _mixed(lambda p, u: p.mean(1) + u.sum(1)),
-            "This is the loss as it was handed out; `exercises.negative_elbo.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(

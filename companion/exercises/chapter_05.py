@@ -115,7 +115,6 @@ values_of_a_grid = Exercise(
     mistakes=(
         Mistake(
             lambda n: norm.cdf(np.linspace(-1, 1, n)),
-            "From -1 to 1 lie two thirds of the prior, and at equal steps they are not equal shares.",
             untouched=True,
         ),
         Mistake(
@@ -140,6 +139,7 @@ values_of_a_grid = Exercise(
         ),
     ),
     hints=(
+        "From -1 to 1 lie two thirds of the prior, and at equal steps they are not equal shares.",
         "Cut the prior into n equal shares. Which share of it lies below the middle of each?",
         "scipy.stats.norm.ppf is the quantile function.",
     ),

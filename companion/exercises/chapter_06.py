@@ -169,7 +169,6 @@ free_of_charge = Exercise(
     mistakes=(
         Mistake(
             lambda kl, least: np.maximum(least, kl.mean(0).sum()),
-            "One minimum for all units together: a unit with a large KL uses it up, and the others get nothing.",
             untouched=True,
         ),
         Mistake(
@@ -190,6 +189,7 @@ free_of_charge = Exercise(
         ),
     ),
     hints=(
+        "One minimum for all units together: a unit with a large KL uses it up, and the others get nothing.",
         "In which order do mean, maximum and sum come?",
         "Mean over the batch, maximum for each unit, sum over units.",
     ),

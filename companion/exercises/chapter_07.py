@@ -131,7 +131,6 @@ same_hand = Exercise(
     mistakes=(
         Mistake(
             _redrawn(lambda model, x, y, new: model.decode(model.encode((x, new))[0], new)),
-            "This is the function as it was handed out; `exercises.same_hand.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(

@@ -194,7 +194,6 @@ layers_that_meet = Exercise(
     mistakes=(
         Mistake(
             _followed(lambda x, z1, z2, e: -z2 + 2.0 * e),
-            "This is the function as it was handed out; `exercises.layers_that_meet.hint()` gives a first hint.",
             untouched=True,
         ),
         Mistake(

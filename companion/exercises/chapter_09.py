@@ -126,7 +126,6 @@ hard_choice = Exercise(
     mistakes=(
         Mistake(
             lambda s, w: {"value": _one_hot(s), "gradient": 0 * w},
-            "The value is right and no gradient passes: argmax has none. Borrow that of the shares.",
             untouched=True,
         ),
         Mistake(
@@ -143,6 +142,7 @@ hard_choice = Exercise(
         ),
     ),
     hints=(
+        "The value is right and no gradient passes: argmax has none. Borrow that of the shares.",
         "Which part of shares + (choice - shares) should have no gradient?",
         "keras.ops.stop_gradient(value) has the same value and no gradient.",
     ),

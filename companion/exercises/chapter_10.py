@@ -149,7 +149,6 @@ shares_held_fixed = Exercise(
     mistakes=(
         Mistake(
             lambda w: _softmax(w) + _leaking(w),
-            "The shares depend on the weights and were differentiated, too; hide them with stop_gradient.",
             untouched=True,
         ),
         Mistake(_leaking, "The wrong factor was hidden: the log weights learn, the shares do not."),
@@ -164,6 +163,7 @@ shares_held_fixed = Exercise(
         ),
     ),
     hints=(
+        "The shares depend on the weights and were differentiated, too; hide them with stop_gradient.",
         "Differentiate the product by hand: which of its two parts should be there?",
         "keras.ops.stop_gradient(shares).",
     ),

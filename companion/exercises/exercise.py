@@ -10,7 +10,7 @@ from companion.errors import BadInput
 from companion.exercises import values
 from companion.exercises.faults import what_stopped
 from companion.exercises.time_limit import Stopped, TookTooLong, call_within
-from companion.exercises.verdict import Verdict, failed, not_tried, passed
+from companion.exercises.verdict import Verdict, as_handed_out, failed, not_tried, passed
 
 KINDS = {"compute": "compute", "code": "code", "mend": "break and mend", "open": "open"}
 SECONDS = 10.0
@@ -33,11 +33,11 @@ class Case:
 class Mistake:
     """A typical wrong answer: its result on the arguments of a case, and the hint that belongs to it.
 
-    ``untouched`` marks the broken code that the notebook itself hands out in an exercise to break and mend.
+    ``untouched`` marks the broken code that the notebook hands out to be mended; its hints are those of the exercise.
     """
 
     gives: Callable[..., Any]
-    hint: str
+    hint: str = ""
     untouched: bool = False
 
 
@@ -162,7 +162,9 @@ class Exercise:
         told = case.says, shown, self._expectation(case)
         for mistake in self.mistakes:
             if self._is(mistake, cases, came):
-                return failed(self.name, *told, mistake.hint, is_attempt=not mistake.untouched)
+                return (
+                    as_handed_out(self.name) if mistake.untouched else failed(self.name, *told, mistake.hint)
+                )
         expected = _values(case.expected)
         if not values.same_shape(came[first], expected):
             hint = f"Return {values.shape_in_words(expected)}; yours is {values.shape_in_words(came[first])}."

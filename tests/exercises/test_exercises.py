@@ -120,7 +120,7 @@ DOUBLED = [Case("1, 2 and 3", (np.arange(1.0, 4.0, dtype="float32"),), [2.0, 4.0
 
 
 def doubling(**settings):
-    mistakes = (Mistake(lambda x: x / 2, "Twice, not half."), Mistake(lambda x: x, "As it came.", True))
+    mistakes = (Mistake(lambda x: x / 2, "Twice, not half."), Mistake(lambda x: x, untouched=True))
     own = {"mistakes": mistakes, "hints": ("Add it to itself.", "2 * x"), "seconds": 10.0, **settings}
     return Exercise("doubling", "01", "code", "Twice", lambda: DOUBLED, **own)
 
@@ -266,7 +266,10 @@ def test_a_stub_is_no_attempt(stub):
 
 def test_what_the_notebook_hands_out_to_mend_is_no_attempt():
     verdict = doubling().judge(lambda x: x)
-    assert verdict.hint == "As it came." and not verdict.is_attempt
+    assert verdict.text == (
+        "doubling: not yet. This is the code as it was handed out; `exercises.doubling.hint()` gives a first hint."
+    )
+    assert not verdict.is_attempt
 
 
 def test_a_wrong_answer_is_told_the_input_what_came_and_what_was_expected(capsys):

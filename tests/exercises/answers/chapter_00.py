@@ -19,10 +19,6 @@ def unsquared(x, s):
     return np.column_stack([x / (1 + s), s / (1 + s)])
 
 
-def with_variance(z_mean, z_log_var, epsilon):
-    return z_mean + epsilon * np.e**z_log_var
-
-
 def with_logarithm(z_mean, z_log_var, epsilon):
     return z_mean + z_log_var * epsilon
 
@@ -47,7 +43,6 @@ WRONG = {
         (unsquared, "its square"),
     ],
     "cloud_of_an_image": [
-        (with_variance, "spread of the draws"),
         (with_logarithm, "undo it first"),
         (halved_outside, "inside the exponent"),
     ],
