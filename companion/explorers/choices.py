@@ -187,7 +187,7 @@ CHOICES: Mapping[str, Choice] = {
         own={"hidden": None, "latent_dim": None, "filters": [16, 32], "epochs": 5},
     ),
     "k": Choice(
-        "10", "k, draws an image", (1, 2, 5, 10, 20), 5,
+        "10", "k, draws per image", (1, 2, 5, 10, 20), 5,
         "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
         "median standard deviation of q {width:.2f}",
         models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,

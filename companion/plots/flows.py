@@ -19,9 +19,9 @@ def flow_diagram(
 
     ``boxes`` maps the words in a box, on one line or several, to ``(column, row, kind)`` or ``(column, row, kind,
     width)``. Column and row are those of its middle: columns 0 to 10 from the left, rows from 0 at the top to ``rows``
-    at the bottom. The width is in columns (default 1.4). ``kind`` sets the colour: ``encoder``, ``decoder``, ``code``, ``data``, or ``note``
-    for words without a box. ``arrows`` are pairs ``(from, to)`` of those words, or triples ending in ``"dashed"``.
-    ``alt`` describes the whole diagram.
+    at the bottom. The width is in columns (default 1.4). ``kind`` sets the colour: ``encoder``, ``decoder``,
+    ``code``, ``data``, or ``note`` for words without a box. ``arrows`` are pairs ``(from, to)`` of those words, or
+    triples ending in ``"dashed"``. ``alt`` describes the whole diagram.
 
     Raises :class:`~companion.errors.BadInput` for an unknown kind and for an arrow between boxes that do not exist.
     Taught in chapters 07 to 10.

@@ -19,6 +19,10 @@ def unsquared(x, s):
     return np.column_stack([x / (1 + s), s / (1 + s)])
 
 
+def with_variance(z_mean, z_log_var, epsilon):
+    return z_mean + epsilon * np.e**z_log_var
+
+
 def with_logarithm(z_mean, z_log_var, epsilon):
     return z_mean + z_log_var * epsilon
 
@@ -43,6 +47,7 @@ WRONG = {
         (unsquared, "its square"),
     ],
     "cloud_of_an_image": [
+        (with_variance, "as it was handed out"),
         (with_logarithm, "undo it first"),
         (halved_outside, "inside the exponent"),
     ],

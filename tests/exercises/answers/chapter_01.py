@@ -21,6 +21,10 @@ def clipped(images, logits):
     return -np.sum(images * np.log(p) + (1 - images) * np.log(1 - p), axis=(1, 2, 3))
 
 
+def with_itself(codes):
+    return np.array([min(np.linalg.norm(a - b) for b in codes) for a in codes])
+
+
 def squared(codes):
     table = ((codes[:, None] - codes) ** 2).sum(-1) + np.diag(np.full(len(codes), 1e9))
     return table.min(axis=0)
@@ -57,7 +61,7 @@ WRONG = {
         (over_the_channel_alone, "channel"),
         (clipped, "caps the loss"),
     ],
-    "nearest_other": [(squared, "squared"), (mean_of_others, "mean distance")],
+    "nearest_other": [(with_itself, "handed out"), (squared, "squared"), (mean_of_others, "mean distance")],
     "best_grey": [
         (steps_with_other_sign, "(a): the sign"),
         (steps_without_floor, "Only for x = 0"),

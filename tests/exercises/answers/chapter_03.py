@@ -73,6 +73,7 @@ WRONG = {
         (noise_left_out, "square of the noise"),
     ],
     "fresh_noise": [
+        (SameNoise, "as it was handed out"),
         (NoSeed, "no longer fixes"),
         (LogSigma, "too narrow"),
     ],
