@@ -11,14 +11,15 @@ from keras import ops, tree
 from scipy.special import logsumexp
 
 from companion.batching import batches, count, take
-from companion.compiled import compiled
+from companion.base.divergence import check_weights_are_finite
+from companion.compiled import kept_functions
 from companion.errors import BadInput, check_whole_number
 from companion.vae import VAE
 
 IMAGES_AT_ONCE = 100
 DECODED_AT_ONCE = 5000
-# Tracing takes about as long as so many chunks of draws gain; on JAX every operation is compiled by itself anyway.
-WORTH_COMPILING = {"tensorflow": 16, "jax": 100}
+# Tracing takes about as long as so many chunks of draws gain.
+WORTH_COMPILING = {"tensorflow": 16, "jax": 16}
 ACTIVE = 1e-2
 
 
@@ -39,9 +40,10 @@ def log_likelihood(
     k, decoded_at_once = check_whole_number("k", k), check_whole_number("decoded_at_once", decoded_at_once)
     generator = keras.random.SeedGenerator(check_whole_number("seed", seed, at_least=0))
     worth = WORTH_COMPILING.get(keras.backend.backend(), math.inf) * decoded_at_once
-    draw = _compiled_weights(model, generator) if k * count(x) >= worth else None
+    fast = k * count(x) >= worth and isinstance(model, VAE) and type(model).log_weights is VAE.log_weights
+    draw = _compiled_weights(model, generator) if fast else partial(model.log_weights, seed=generator)
     bounds = [
-        _bound(draw or partial(model.log_weights, seed=generator), images, k, decoded_at_once)
+        _bound(draw, images, k, decoded_at_once)
         for (images,) in batches(x, batch_size=min(IMAGES_AT_ONCE, decoded_at_once))
     ]
     return np.concatenate(bounds)
@@ -60,22 +62,15 @@ def _bound(draw: Callable[..., Any], images: Any, k: int, decoded_at_once: int) 
     return total - np.log(k)
 
 
-def _compiled_weights(model: Any, generator: Any) -> Callable[..., Any] | None:
-    """``model.log_weights`` of images and a number of draws, compiled for each number; None for a model of one's own.
-
-    The first call is made as usual, so that weights which hold NaN are refused with their usual message.
-    """
-    if not isinstance(model, VAE) or type(model).log_weights is not VAE.log_weights:
-        return None
-    known: dict[int, Callable[..., Any]] = {}
+def _compiled_weights(model: VAE, generator: keras.random.SeedGenerator) -> Callable[..., Any]:
+    """``model.log_weights`` of images and a number of draws, compiled for each number, from the stream ``generator``."""
+    check_weights_are_finite(model)  # which `log_weights` itself would do
+    kept = kept_functions(model)
+    kept.generator.state.assign(generator.state)
 
     def draw(images: Any, draws: int) -> Any:
-        if not known:
-            known[0] = draw
-            return model.log_weights(images, draws, seed=generator)
-        if draws not in known:
-            known[draws] = compiled(lambda x: model.draw_log_weights(x, draws, generator), model, generator)
-        return known[draws](tree.map_structure(ops.convert_to_tensor, images))
+        function = kept.get(draws, model, lambda x: model.draw_log_weights(x, draws, kept.generator))
+        return function(tree.map_structure(ops.convert_to_tensor, images))
 
     return draw
 
