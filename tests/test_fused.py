@@ -93,7 +93,8 @@ def test_shapes_that_only_broadcast_are_left_to_the_plain_formula(images, logits
 @pytest.mark.parametrize(("event_ndims", "own"), [(0, False), (1, True)])
 def test_the_own_gradient_is_taken_where_events_are_summed(event_ndims, own, monkeypatch):
     seen = []
-    monkeypatch.setattr("companion.fused._with_gradient", lambda n: seen.append(n) or pytest.fail)
-    monkeypatch.setattr("companion.fused.ops.custom_gradient", lambda function: lambda x, logits: logits)
+    monkeypatch.setattr(
+        "companion.fused.ops.custom_gradient", lambda function: lambda x, logits: seen.append(1) or logits
+    )
     Bernoulli(drawn(5, 2, 4), event_ndims=event_ndims).log_prob(pixels(2, 4))
     assert bool(seen) is own
