@@ -63,7 +63,7 @@ def _bound(draw: Callable[..., Any], images: Any, k: int, decoded_at_once: int) 
 
 
 def _compiled_weights(model: VAE, generator: keras.random.SeedGenerator) -> Callable[..., Any]:
-    """``model.log_weights`` of images and a number of draws, compiled for each number, from ``generator``'s state on."""
+    """``model.log_weights`` of images and a number of draws, compiled per number, from ``generator``'s state on."""
     check_weights_are_finite(model)  # which `log_weights` itself would do
     kept = kept_functions(model)
     kept.generator.state.assign(generator.state)
