@@ -57,10 +57,10 @@ class HierarchicalVAE(FollowsSchedules, VAE):
 
     ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the KL of the top layer is exact, that of a lower layer is
     estimated by log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer from the
-    image and p(z1|z2) joined as ``merge`` says: ``precision`` and ``mean`` multiply two normals
-    (:func:`~companion.hierarchical_vae.ladder_merge`, :func:`~companion.hierarchical_vae.mean_merge`), ``residual``
-    moves the prior (:func:`~companion.hierarchical_vae.residual_merge`), ``concatenation`` is a network that takes
-    both. Every KL is then exact, given the layer above. With one layer both are the VAE. Over ``warm_up_steps`` steps
+    image and p(z1|z2) joined as ``merge`` says: ``concatenation``, the default, is a network that takes both,
+    ``precision`` and ``mean`` multiply two normals (:func:`~companion.hierarchical_vae.ladder_merge`,
+    :func:`~companion.hierarchical_vae.mean_merge`), ``residual`` moves the prior
+    (:func:`~companion.hierarchical_vae.residual_merge`). Every KL is then exact, given the layer above. With one layer both are the VAE. Over ``warm_up_steps`` steps
     of the optimizer the weight of every KL rises from 0 to 1; that of each layer above the first enters the loss as
     max(``free_bits``, batch mean), in nats. Build ``encoder`` and ``decoder`` with
     :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and
@@ -79,7 +79,7 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         *,
         latent_dims: Sequence[int] = LATENT_DIMS,
         inference: str = "bottom_up",
-        merge: str = "precision",
+        merge: str = "concatenation",
         free_bits: float = 0.0,
         warm_up_steps: int = 0,
         input_shape: Sequence[int] = (28, 28, 1),
@@ -236,7 +236,7 @@ class HierarchicalVAE(FollowsSchedules, VAE):
         seed: int | None = None,
         latent_dims: Sequence[int] = LATENT_DIMS,
         inference: str = "bottom_up",
-        merge: str = "precision",
+        merge: str = "concatenation",
         **own: Any,
     ) -> dict[str, keras.Model]:
         widths = HIDDEN if hidden is None else tuple(hidden)

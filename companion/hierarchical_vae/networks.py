@@ -33,7 +33,7 @@ def build_hierarchical_encoder(
     latent_dims: Sequence[int] = LATENT_DIMS,
     *,
     inference: str = "bottom_up",
-    merge: str = "precision",
+    merge: str = "concatenation",
     network: str = "dense",
     hidden: Sequence[int] = HIDDEN,
     upper_hidden: Sequence[int] = UPPER_HIDDEN,
