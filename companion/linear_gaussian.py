@@ -161,8 +161,9 @@ class TwoLayerLinearGaussian:
             if inference == "bottom_up"
             else self._top_down(log_var_shift)
         )
+        how: dict[str, Any] = {"inference": inference, "merge": "precision"}
         return HierarchicalVAE(
-            encoder, self._decoder(seed), inference=inference, likelihood=self.pixels._likelihood(), seed=seed
+            encoder, self._decoder(seed), **how, likelihood=self.pixels._likelihood(), seed=seed
         )
 
     def _decoder(self, seed: int) -> keras.Model:

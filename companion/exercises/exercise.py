@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from companion.errors import BadInput
 from companion.exercises import values
+from companion.exercises.attempt import NOTHING, outcome_of
 from companion.exercises.faults import what_stopped
+from companion.exercises.recognition import general_hint
 from companion.exercises.time_limit import Stopped, TookTooLong, call_within
 from companion.exercises.verdict import Verdict, as_handed_out, failed, not_tried, passed
 
 KINDS = {"compute": "compute", "code": "code", "mend": "break and mend", "open": "open"}
 SECONDS = 10.0
-NOTHING = (None, ...)
 # Modules above this one import it, so it cannot import them; they register here what to call.
 AFTER_CHECK: list[Callable[[str], None]] = []  # called with the chapter after every check
 SOLUTIONS: list[Callable[["Exercise"], Any]] = []  # the first one gives what Exercise.solution returns
@@ -83,9 +83,6 @@ class Exercise:
         self.attempts += verdict.is_attempt
         self.passed = self.passed or verdict.passed
         self.last_answer = verdict.text
-        # An unforeseen mistake is answered with the first hint; the next one is the second.
-        if self.hints and verdict.hint == self.hints[0]:
-            self.hints_given = max(self.hints_given, 1)
         print(verdict.text)
         for listener in AFTER_CHECK:
             listener(self.chapter)
@@ -129,26 +126,14 @@ class Exercise:
 
     def _outcome(self, answer: Any, case: Case) -> Any:
         """The result of ``answer`` on ``case``, as arrays; a verdict where it cannot be compared."""
-        wanted = self._expectation(case)
-        try:
-            came = call_within(self.seconds, lambda: self._measured(answer, case))
-            if any(came is nothing for nothing in NOTHING):
-                return not_tried(self.name)
-            came = values.as_values(came)
-        except NotImplementedError:
-            return not_tried(self.name)
-        except TookTooLong:
-            advice = "Is there a loop that never ends?"
-            return failed(self.name, case.says, f"nothing within {self.seconds:g} s", wanted, advice)
-        except Stopped:
-            return failed(
-                self.name, case.says, "nothing: you interrupted it", wanted, "Call the check again."
-            )
-        except BadInput as error:
-            return failed(self.name, case.says, str(error), wanted, "Return numbers in one array.")
-        except BaseException as error:
-            return failed(self.name, case.says, what_stopped(error), wanted, "Run your function by itself.")
-        return came
+        return outcome_of(
+            self.name,
+            answer,
+            lambda watched: self._measured(watched, case),
+            case.says,
+            self._expectation(case),
+            self.seconds,
+        )
 
     def _measured(self, answer: Any, case: Case) -> Any:
         if self.kind == "compute":
@@ -158,21 +143,16 @@ class Exercise:
 
     def _explain(self, cases: list[Case], came: list[Any], first: int) -> Verdict:
         """The verdict on an answer that is wrong on case ``first``, with the hint of the mistake it equals."""
-        case, shown = cases[first], values.in_words(came[first])
-        told = case.says, shown, self._expectation(case)
+        case, expected = cases[first], _values(cases[first].expected)
+        shown, wanted = values.told_apart(came[first], expected)
+        told = case.says, shown, self.unit if self.kind == "compute" else wanted
         for mistake in self.mistakes:
             if self._is(mistake, cases, came):
                 return (
                     as_handed_out(self.name) if mistake.untouched else failed(self.name, *told, mistake.hint)
                 )
-        expected = _values(case.expected)
-        if not values.same_shape(came[first], expected):
-            hint = f"Return {values.shape_in_words(expected)}; yours is {values.shape_in_words(came[first])}."
-        elif values.holds_nan(came[first]):
-            hint = "There is a NaN or an infinity: look for a logarithm of 0, a division by 0 or an overflow."
-        else:
-            hint = self.hints[0] if self.hints else "Work the first input out by hand."
-        return failed(self.name, *told, hint)
+        hint = general_hint(came[first], expected, is_one_number=self.kind == "compute")
+        return failed(self.name, *told, hint or f"`exercises.{self.name}.hint()` gives one.")
 
     def _is(self, mistake: Mistake, cases: list[Case], came: list[Any]) -> bool:
         """Whether the answer is wrong in this way: on every case its result equals that of the mistake."""
@@ -208,9 +188,15 @@ class OpenExercise(Exercise):
     demands: tuple[Demand, ...] = ()
 
     def judge(self, answer: Any) -> Verdict:
-        if _is_empty(answer):
+        first = self.demands[0]
+        try:
+            is_empty, came = call_within(self.seconds, lambda: (_is_empty(answer), values.shortened(answer)))
+        except TookTooLong:
+            return failed(self.name, "", f"nothing within {self.seconds:g} s", first.asks, first.hint)
+        except BaseException as error:  # a learner's object may be anything
+            return failed(self.name, "", what_stopped(error), first.asks, first.hint)
+        if is_empty:
             return not_tried(self.name)
-        came = repr(answer) if len(repr(answer)) < 100 else f"{repr(answer)[:96]} ..."
         for demand in self.demands:
             verdict = self._failure_of(demand, answer, came)
             if verdict is not None:

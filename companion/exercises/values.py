@@ -1,5 +1,6 @@
 """Results of answers as arrays: brought to one form, compared, and described in words."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from companion.errors import BadInput
 # float32 and another order of summation must pass, another formula must not.
 RTOL, ATOL = 1e-3, 1e-5
 SHOWN = 6
+DIGITS, MANY_DIGITS = 4, 9
 
 Values = Any
 
@@ -42,8 +44,32 @@ def _plain(value: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    kind = type(value).__name__
-    return f"a value of type {kind}" if len(repr(value)) > 60 else f"{value!r} ({kind})"
+    kind, words = type(value).__name__, _shown(value)
+    return f"a value of type {kind}" if words is None or len(words) > 60 else f"{words} ({kind})"
+
+
+def shortened(value: Any, longest: int = 100) -> str:
+    """``repr(value)``, cut where it is long; the type alone where a learner's object has none."""
+    words = _shown(value)
+    if words is None:
+        return f"a value of type {type(value).__name__}"
+    return words if len(words) <= longest else f"{words[: longest - 4]} ..."
+
+
+def _shown(value: Any) -> str | None:
+    try:
+        return repr(value)
+    except Exception:  # a learner's object may raise anything
+        return None
+
+
+def how_to_give_numbers(value: Any) -> str:
+    """What to do where ``value`` holds no numbers."""
+    if isinstance(value, (str, bytes)):
+        return "This is text. Give the number itself, without quotes and without commas between thousands."
+    if isinstance(value, Iterator):
+        return "This gives its numbers one at a time; put list(...) around it."
+    return "Return numbers in one array."
 
 
 def same_shape(came: Values, expected: Values) -> bool:
@@ -82,17 +108,26 @@ def shape_in_words(values: Values) -> str:
     return f"shape {values.shape}" if values.shape else "one number"
 
 
-def in_words(values: Values) -> str:
-    """The first few numbers, and the shape of an array of rank 2 or more."""
+def in_words(values: Values, digits: int = DIGITS) -> str:
+    """The first few numbers, and the shape of an array of rank 2 or more; whole numbers with all their digits."""
     if isinstance(values, dict):
-        return "; ".join(f"{name} {in_words(part)}" for name, part in values.items())
+        return "; ".join(f"{name} {in_words(part, digits)}" for name, part in values.items())
     if values.size == 1:
-        return _number(values.reshape(())[()])
+        return _number(values.reshape(())[()], digits)
     flat = values.reshape(-1)
     more = ", ..." if flat.size > SHOWN else ""
     shape = f", shape {values.shape}" if values.ndim > 1 else ""
-    return f"[{', '.join(map(_number, flat[:SHOWN]))}{more}]{shape}"
+    return f"[{', '.join(_number(value, digits) for value in flat[:SHOWN])}{more}]{shape}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}".replace("-0", "0") if value == 0 else f"{value:.4g}"
+def told_apart(came: Values, expected: Values) -> tuple[str, str]:
+    """Both in words, with more digits where four do not show the difference."""
+    few = in_words(came), in_words(expected)
+    return few if few[0] != few[1] else (in_words(came, MANY_DIGITS), in_words(expected, MANY_DIGITS))
+
+
+def _number(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    whole = abs(value) < 10**MANY_DIGITS and float(value).is_integer()
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"

@@ -60,10 +60,10 @@ class HierarchicalVAE(FollowsSchedules, VAE):
     image and p(z1|z2) joined as ``merge`` says: ``concatenation``, the default, is a network that takes both,
     ``precision`` and ``mean`` multiply two normals (:func:`~companion.hierarchical_vae.ladder_merge`,
     :func:`~companion.hierarchical_vae.mean_merge`), ``residual`` moves the prior
-    (:func:`~companion.hierarchical_vae.residual_merge`). Every KL is then exact, given the layer above. With one layer both are the VAE. Over ``warm_up_steps`` steps
-    of the optimizer the weight of every KL rises from 0 to 1; that of each layer above the first enters the loss as
-    max(``free_bits``, batch mean), in nats. Build ``encoder`` and ``decoder`` with
-    :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and
+    (:func:`~companion.hierarchical_vae.residual_merge`). Every KL is then exact, given the layer above. With one
+    layer both are the VAE. Over ``warm_up_steps`` steps of the optimizer the weight of every KL rises from 0 to 1;
+    that of each layer above the first enters the loss as max(``free_bits``, batch mean), in nats. Build ``encoder``
+    and ``decoder`` with :func:`~companion.hierarchical_vae.build_hierarchical_encoder` and
     :func:`~companion.hierarchical_vae.build_hierarchical_decoder`, or from parts of your own.
 
     History and ``evaluate`` also report ``kl_1``, ``kl_2``, ..., without weights, which add up to ``kl_loss``.

@@ -67,7 +67,8 @@ def build_hierarchical_encoder(
             build_encoder(
                 (width + dims[level + 1] if joined and level < len(dims) - 1 else width,),
                 dim,
-                hidden=upper_hidden if level or joined else (),
+                # One layer alone has nothing to join, and is the VAE's.
+                hidden=upper_hidden if level or (joined and len(dims) > 1) else (),
                 seed=part_seed,
                 **how,
             )

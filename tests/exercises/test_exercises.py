@@ -16,7 +16,7 @@ import pytest
 
 from companion import exercises
 from companion.exercises import solution
-from companion.exercises.exercise import KINDS, Case, Exercise, Mistake, OpenExercise, the_number
+from companion.exercises.exercise import KINDS, Case, Exercise, Mistake, OpenExercise, reason_of, the_number
 from companion.exercises.registry import CHAPTERS, all_exercises, of_chapter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,6 +163,80 @@ def test_any_form_of_a_number_passes(number):
     assert not asked.judge(np.asarray(number) + 0.1).passed
 
 
+class Hostile:
+    """Raises in whatever Python may ask of an object."""
+
+    def __init__(self, *given):
+        self.given = given
+
+    def _raises(self, *args, **kwargs):
+        raise RuntimeError("hands off")
+
+    __repr__ = __str__ = __eq__ = __len__ = __iter__ = __array__ = __float__ = __bool__ = __getattr__ = (
+        _raises
+    )
+    __hash__ = object.__hash__
+
+
+def endless_list():
+    own = []
+    own.append(own)
+    return own
+
+
+SQUARE = [Case("two rows", (np.array([[1.0, 2.0], [3.0, 4.0]]),), [[1.0, 4.0], [9.0, 16.0]])]
+THIRDS = [Case("1 and 2", (np.array([1.0, 2.0]),), [1 / 3, 2 / 3])]
+RECOGNISED = {
+    "axes": (SQUARE, lambda x: x.T**2, "`exercises.asked.hint()` gives one."),
+    "swapped": (
+        [Case("", (np.arange(6.0).reshape(2, 3),), np.arange(6.0).reshape(2, 3))],
+        np.transpose,
+        "swapped",
+    ),
+    "rounded to 2": (THIRDS, lambda x: np.round(x / 3, 2), "rounded to 2 decimals"),
+    "rounded to 1": (THIRDS, lambda x: np.round(x / 3, 1), "rounded to 1 decimals"),
+    "zeros": (THIRDS, lambda x: 0 * x, "`exercises.asked.hint()` gives one."),
+}
+
+
+@pytest.mark.parametrize("what", RECOGNISED)
+def test_shape_and_rounding_have_hints_of_their_own(what):
+    cases, answer, words = RECOGNISED[what]
+    verdict = Exercise("asked", "01", "code", "", lambda: cases).judge(answer)
+    assert not verdict.passed and words in verdict.hint, verdict.text
+
+
+NUMBERS = {
+    "as typed": (330020, "came:     330020"),
+    "rounded": (2.8, "This looks rounded too much."),
+    "text": ("330,040", "This is text. Give the number itself"),
+    "the other sign": (-2.834, "The size is right and the sign is not."),
+    "two numbers": ([2.834, 1.0], "Return one number; yours is shape (2,)."),
+    "something else": (7.5, "`exercises.asked.hint()` gives one."),
+}
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_a_number_is_told_what_is_wrong_with_it(what):
+    given, words = NUMBERS[what]
+    verdict = Exercise("asked", "01", "compute", "", the_number(2.834), unit="one number").judge(given)
+    assert not verdict.passed and words in verdict.text, verdict.text
+
+
+def test_what_came_and_what_was_expected_never_look_alike():
+    asked = Exercise("asked", "01", "code", "", lambda: [Case("", (), 330040.6)], rtol=1e-7)
+    assert "330045.6" in (text := asked.judge(lambda: 330045.6).text) and "330040.6" in text
+
+
+@pytest.mark.parametrize(
+    "answer", [Hostile, lambda: {"a": Hostile()}, endless_list], ids=["object", "dict", "list"]
+)
+def test_an_open_check_survives_any_object(answer):
+    asked = OpenExercise("asked", "01", "open", "", list, demands=(reason_of(),), seconds=2.0)
+    verdict = asked.judge(answer())
+    assert not verdict.passed and verdict.is_attempt and "asked: not yet." in verdict.text
+
+
 def endless(x):
     while True:
         pass
@@ -193,6 +267,11 @@ def in_place(x):
     return x / 2
 
 
+def forgets_return(x):
+    doubled = 2 * x
+    doubled + 0
+
+
 SURVIVED = {
     "exception": (raises, "ValueError: some words on two lines, in line"),
     "exit": (leaves, "SystemExit: 3"),
@@ -207,7 +286,14 @@ SURVIVED = {
     "an object": (lambda x: object(), "holds no real numbers"),
     "complex numbers": (lambda x: x * 1j, "holds no real numbers"),
     "no function": (3.0, "Pass the function's name"),
-    "in place": (in_place, "Add it to itself."),
+    "in place": (in_place, "`exercises.doubling.hint()` gives one."),
+    "no return": (forgets_return, "Your function returned None; is a `return` missing?"),
+    "prints": (lambda x: print(end=""), "Your function returned None; is a `return` missing?"),
+    "a right number as text": (lambda x: "2, 4, 6", "This is text. Give the number itself"),
+    "a generator": (lambda x: (2 * each for each in x), "put list(...) around it"),
+    "the other sign": (lambda x: -2 * x, "The size is right and the sign is not."),
+    "an object without repr": (lambda x: Hostile(), "a value of type Hostile holds no real numbers"),
+    "an object that fails": (lambda x: Hostile(x), "a value of type Hostile holds no real numbers"),
 }
 
 
@@ -304,12 +390,13 @@ def test_hints_come_one_by_one(capsys):
     assert "no hint is left" in third
 
 
-def test_the_hint_of_a_check_is_not_given_again(capsys):
+def test_a_hint_stands_only_where_the_mistake_was_recognised(capsys):
     asked = doubling()
     asked.check(lambda x: 7.0 * x)
     asked.hint()
-    out = capsys.readouterr().out
-    assert out.count("Add it to itself.") == 1 and "hint 2 of 2: 2 * x" in out
+    came, first = capsys.readouterr().out.rsplit("doubling, ", 1)
+    assert "`exercises.doubling.hint()` gives one." in came and "Add it to itself." not in came
+    assert first.startswith("hint 1 of 2: Add it to itself.")
 
 
 def test_a_solution_is_shown_after_an_attempt_only(capsys, monkeypatch):

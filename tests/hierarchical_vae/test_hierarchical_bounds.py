@@ -18,7 +18,7 @@ from companion.hierarchical_vae.layers import (
     infer_bottom_up,
     infer_top_down,
 )
-from companion.hierarchical_vae.networks import build_hierarchical_decoder, build_hierarchical_encoder
+from companion.hierarchical_vae.networks import MERGES, build_hierarchical_decoder, build_hierarchical_encoder
 from companion.linear_gaussian import LinearGaussian, TwoLayerLinearGaussian
 from companion.objectives import log_mean_exp
 from companion.vae import VAE
@@ -31,14 +31,15 @@ def as_numpy(tensor):
     return np.asarray(tensor, "float64")
 
 
-def small(inference, latent_dims=(3, 2), seed=0, **kwargs):
+def small(inference, latent_dims=(3, 2), seed=0, merge="precision", **kwargs):
+    how = {"inference": inference, "merge": merge}
     encoder = build_hierarchical_encoder(
-        SHAPE, latent_dims, inference=inference, hidden=(8,), upper_hidden=(6,), seed=2 * seed
+        SHAPE, latent_dims, **how, hidden=(8,), upper_hidden=(6,), seed=2 * seed
     )
     decoder = build_hierarchical_decoder(
         latent_dims, SHAPE, hidden=(8,), upper_hidden=(6,), seed=2 * seed + 1
     )
-    return HierarchicalVAE(encoder, decoder, inference=inference, seed=seed, **kwargs)
+    return HierarchicalVAE(encoder, decoder, **how, seed=seed, **kwargs)
 
 
 def part(network, name):
@@ -262,9 +263,10 @@ def test_the_terms_of_three_layers_add_up(inference, images):
 
 
 @BOTH
-def test_one_layer_alone_is_the_vae(inference, images, new_vae):
+@pytest.mark.parametrize("merge", MERGES)
+def test_one_layer_alone_is_the_vae(inference, merge, images, new_vae):
     vae = new_vae()
-    model = small(inference, (2,))
+    model = small(inference, (2,), merge=merge)
     model.encoder.set_weights(vae.encoder.get_weights())
     model.decoder.set_weights(vae.decoder.get_weights())
     epsilon = vae.noise(20, 3)

@@ -41,7 +41,7 @@ def test_bottom_up_gives_three_outputs_a_layer_in_the_order_of_the_sources():
 
 
 def test_top_down_gives_a_mean_and_a_log_variance_a_layer():
-    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference="top_down", **SMALL)
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference="top_down", merge="precision", **SMALL)
     assert [shape[-1] for shape in encoder.output_shape] == [3, 3, 2, 2]
     assert units(encoder) == {"features": [8], "message_1": [3, 3], "message_2": [4, 2, 2]}
     features = encoder.get_layer("features")(np.random.default_rng(0).normal(size=(9, *SHAPE)))
@@ -82,7 +82,7 @@ def test_equal_seeds_make_equal_weights_and_no_part_repeats_another(inference):
 def parts_of_a_dense_network(inference):
     """Every part by its name: as it is in the chains, and as its own seed builds it alone."""
     how = {"hidden": (8, 5), "upper_hidden": (4,), "seed": 7}
-    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, **how)
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, merge="precision", **how)
     decoder = build_hierarchical_decoder((3, 2), SHAPE, **{**how, "hidden": (5, 8)})
     alone = {
         "p_x": build_decoder(3, SHAPE, hidden=(5, 8), seed=7),
@@ -101,7 +101,7 @@ def parts_of_a_dense_network(inference):
 def parts_of_a_convolutional_network(inference):
     """The same with convolutions between pixels and z1."""
     how = {"network": "conv", "seed": 7}
-    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, **how)
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference=inference, merge="precision", **how)
     decoder = build_hierarchical_decoder((3, 2), SHAPE, **how)
     alone = {
         "p_x": build_conv_decoder(3, SHAPE, seed=7),

@@ -144,7 +144,7 @@ def test_all_merges_but_one_share_their_networks():
 
 
 def test_an_encoder_without_joint_parts_cannot_concatenate():
-    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference="top_down")
+    encoder = build_hierarchical_encoder(SHAPE, (3, 2), inference="top_down", merge="precision")
     with pytest.raises(
         BadInput, match="encoder is a Functional without a part named joint_1.*merge='concatenation'"
     ):
