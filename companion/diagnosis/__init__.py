@@ -1,0 +1,7 @@
+"""``diagnose``: what is wrong with a VAE, measured on the model itself, whoever wrote it."""
+
+from companion.diagnosis.diagnose import diagnose
+from companion.diagnosis.patient import Patient
+from companion.diagnosis.report import Finding, Missing, Report
+
+__all__ = ["Finding", "Missing", "Patient", "Report", "diagnose"]

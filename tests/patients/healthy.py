@@ -1,0 +1,100 @@
+"""Models with nothing wrong: every family of the book, and VAEs as the documentation of Keras and others write them."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from companion.beta_vae import BetaVAE
+from companion.conditional_vae import ConditionalVAE
+from companion.discrete_vae import DiscreteVAE
+from companion.hierarchical_vae import HierarchicalVAE
+from companion.iwae import IWAE
+from companion.networks import build_conv_decoder, build_conv_encoder
+from companion.vae import VAE
+from companion.vq_vae import VQVAE
+from tests.patients.parts import (
+    GREY,
+    IMAGES,
+    OTHER,
+    TRAIN,
+    Draw,
+    bce_of_probabilities,
+    decoder,
+    encoder,
+    squared,
+    vae,
+)
+from tests.patients.sick import by_functions
+
+SHAPE = (8, 8, 1)
+SQUARES = TRAIN.reshape(-1, *SHAPE)
+COLOUR = np.repeat(GREY[:300].reshape(-1, *SHAPE), 3, axis=-1)
+
+
+def trained(model, images, epochs=2):
+    model.compile("adam")
+    model.fit(images, epochs=epochs, batch_size=50, verbose=0)
+    return model
+
+
+def family(kind, **own):
+    return lambda: (trained(kind(input_shape=SHAPE, seed=0, **own), SQUARES), SQUARES, {})
+
+
+def of_colour():
+    networks = build_conv_encoder((8, 8, 3), 3), build_conv_decoder(3, (8, 8, 3))
+    return trained(VAE(*networks, seed=0), COLOUR), COLOUR, {}
+
+
+def with_log_sd():
+    """A model whose second output is a log standard deviation, in the draw and in the KL."""
+    own = {
+        "draw": lambda m, s, seed: m + ops.exp(s) * keras.random.normal(ops.shape(m), seed=seed),
+        "kl": lambda m, s: 0.5 * ops.sum(m**2 + ops.exp(2 * s) - 1 - 2 * s, axis=-1),
+    }
+    return vae(epochs=3, **own), TRAIN, {}
+
+
+def tiny():
+    model = VAE(input_shape=SHAPE, latent_dim=2, seed=0)
+    return trained(model, SQUARES[:20]), SQUARES[:20], {}
+
+
+HEALTHY = {
+    "VAE": family(VAE),
+    "VAE, normal pixels": family(VAE, likelihood="normal"),
+    "VAE, continuous Bernoulli": lambda: (
+        trained(VAE(input_shape=SHAPE, likelihood="continuous_bernoulli", seed=0), GREY.reshape(-1, *SHAPE)),
+        GREY.reshape(-1, *SHAPE),
+        {},
+    ),
+    "BetaVAE": family(BetaVAE, beta=4.0),
+    "IWAE": family(IWAE, num_samples=3),
+    "HierarchicalVAE": family(HierarchicalVAE, latent_dims=(4, 2)),
+    "ladder": family(HierarchicalVAE, latent_dims=(4, 2), inference="top_down"),
+    "VQVAE": family(VQVAE),
+    "DiscreteVAE": family(DiscreteVAE),
+    "ConditionalVAE": lambda: (
+        trained(ConditionalVAE(input_shape=SHAPE, num_classes=10, seed=0), [SQUARES, np.arange(1000) % 10]),
+        SQUARES,
+        {},
+    ),
+    "colour, convolutions": of_colour,
+    "twenty images": tiny,
+    "plain, summed, two outputs": lambda: (vae(epochs=3), TRAIN, {"validation": OTHER}),
+    "plain, three outputs": lambda: (vae(epochs=3, encoder=encoder(draws=Draw())), TRAIN, {}),
+    "plain, probabilities": lambda: (
+        vae(epochs=3, decoder=decoder(activation="sigmoid"), reconstruction=bce_of_probabilities),
+        TRAIN,
+        {},
+    ),
+    "plain, squared error": lambda: (
+        vae(epochs=3, decoder=decoder(activation="sigmoid"), reconstruction=lambda x, y: 0.5 * squared(x, y)),
+        GREY,
+        {},
+    ),
+    "plain, log standard deviation": with_log_sd,
+    "one epoch only": lambda: (vae(epochs=1), IMAGES, {}),
+    "untrained": lambda: (vae(), TRAIN, {}),
+    "functions": by_functions(),
+}
