@@ -6,6 +6,7 @@ import numpy as np
 
 from companion.exercises.exercise import Case, Exercise, Mistake, the_number
 from companion.exercises.own_training import size_of_the_code
+from companion.exercises.values import as_values
 
 REPORTED = 0.2448
 
@@ -33,9 +34,13 @@ nats_of_a_mean = Exercise(
 )
 
 
-def _images_and_logits() -> list[Case]:
+def _of_images(images: np.ndarray, logits: np.ndarray, event_ndims: int = 3) -> np.ndarray:
     from companion.distributions import Bernoulli
 
+    return -as_values(Bernoulli(logits, event_ndims=event_ndims).log_prob(images))
+
+
+def _images_and_logits() -> list[Case]:
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(2, 3, 3, 1)).astype("float32")
     logits = rng.normal(scale=3.0, size=images.shape).astype("float32")
@@ -43,7 +48,7 @@ def _images_and_logits() -> list[Case]:
     sure = _two_pixels(1.0, 0.0), _two_pixels(-200.0, -3.0)
     sure_of_white = _two_pixels(0.0, 1.0), _two_pixels(200.0, 3.0)
     return [
-        Case(f"{what} of shape {x.shape}", (x, y), -Bernoulli(y, event_ndims=3).log_prob(x))
+        Case(f"{what} of shape {x.shape}", (x, y), _of_images(x, y))
         for what, x, y in (
             ("images and logits", images, logits),
             ("a very sure and wrong logit, images", *sure),
@@ -60,7 +65,7 @@ def _two_pixels(*values: float) -> np.ndarray:
 def _pixel_loss(images: np.ndarray, logits: np.ndarray, least: Any = None) -> np.ndarray:
     """The loss of each pixel; with ``least``, that of probabilities which were clipped there."""
     if least is None:
-        return np.logaddexp(0.0, logits) - images * logits
+        return _of_images(images, logits, event_ndims=0)
     chance = np.clip(1 / (1 + np.exp(-logits.astype("float64"))), least, 1 - least)
     return -(images * np.log(chance) + (1 - images) * np.log(1 - chance))
 
