@@ -51,7 +51,7 @@ EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("attempt", "recognition"),
     ("exercise",),
-    tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(path.stem for path in (ROOT / "companion" / "exercises").glob("chapter_*.py")),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),
