@@ -51,6 +51,8 @@ EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("attempt", "recognition"),
     ("exercise",),
+    ("reasons", "whole_number"),
+    ("own_training", "own_measurements"),
     tuple(path.stem for path in (ROOT / "companion" / "exercises").glob("chapter_*.py")),
     ("registry",),
     ("solution", "progress_bar", "submission"),
