@@ -41,7 +41,12 @@ FLOORS = (
 )
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
+    ("recognition",),
+    ("attempt",),
     ("exercise",),
+    ("reasons",),
+    ("consistency", "gradients", "inputs", "linear_models"),
+    ("own_codes", "own_draws"),
     tuple(f"chapter_{number:02}" for number in range(11)),
     ("registry",),
     ("solution", "progress_bar", "submission"),
