@@ -56,9 +56,10 @@ quick: $(READY) ## the tests not marked slow, without notebooks, browser and bui
 	$(TIMED) quick env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) --dist loadfile -p tests.longest_first \
 		-o python_files="test_*.py" -m "not slow and not browser" tests $(PYTEST_ARGS)
 
-test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [RECORD_TIMES=1]
-	$(TIMED) test env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile --durations 15 \
-		--nbval --nbval-current-env -p tests.chapters.notebook_guard $(if $(RECORD_TIMES),--record-times) tests chapters $(PYTEST_ARGS)
+test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [CHAPTER=04_objectives] [RECORD_TIMES=1]
+	$(TIMED) $(if $(CHAPTER),test-$(CHAPTER),test) env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile \
+		--durations 15 --nbval --nbval-current-env -p tests.chapters.notebook_guard $(if $(RECORD_TIMES),--record-times) \
+		$(if $(CHAPTER),-p tests.one_chapter --chapter "$(CHAPTER)") tests chapters $(PYTEST_ARGS)
 
 colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
 	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")

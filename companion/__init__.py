@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
+from companion.backend_needed import BackendNeeded
 from companion.loading import load, prepare
 from companion.moved import MOVED, MovedModules
 
@@ -61,5 +62,6 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES])
 
 
+sys.meta_path.insert(0, BackendNeeded())
 sys.meta_path.append(MovedModules())
 prepare()

@@ -16,7 +16,15 @@ PACKAGE = "companion"
 # Modules and folders of companion/, lowest floor first; "" is the package's own __init__. Modules on one floor do not
 # import each other.
 FLOORS = (
-    ("advice", "tensors", "moved", "unsaved", "compiled", "memory"),  # what every module uses
+    (
+        "advice",
+        "tensors",
+        "moved",
+        "backend_needed",
+        "unsaved",
+        "compiled",
+        "memory",
+    ),  # what every module uses
     ("errors", "fused"),
     ("loading", "batching", "noise", "schedules"),
     ("",),
@@ -41,13 +49,11 @@ FLOORS = (
 )
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
-    ("recognition",),
-    ("attempt",),
+    ("attempt", "recognition"),
     ("exercise",),
-    ("reasons",),
-    ("consistency", "gradients", "inputs", "linear_models"),
+    ("reasons", "consistency", "gradients", "inputs", "linear_models"),
     ("own_codes", "own_draws"),
-    tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(path.stem for path in (ROOT / "companion" / "exercises").glob("chapter_*.py")),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),
