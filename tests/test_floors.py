@@ -40,11 +40,12 @@ FLOORS = (
     ("__main__",),
 )
 EXERCISES = (
-    ("faults", "time_limit", "values", "verdict"),
-    ("exercise",),
+    ("faults", "time_limit", "values", "verdict", "wire", "channel", "tampering", "progress_file"),
+    ("exercise", "processes"),
     tuple(f"chapter_{number:02}" for number in range(11)),
     ("registry",),
-    ("solution", "progress_bar", "submission"),
+    ("solution", "progress_bar", "notebook", "measures"),
+    ("submission", "judging"),
     ("grading",),
     ("command",),
     ("",),
