@@ -100,7 +100,7 @@ class Grading:
 
     def __init__(self, progress: ProgressFile, seconds: float, megabytes: float, whole: bool) -> None:
         self._progress, self._seconds, self._megabytes, self._whole = progress, seconds, megabytes, whole
-        self._own = threading.local()
+        self._own, self._lock = threading.local(), threading.Lock()
         self._judges: list[Apart] = []
         self._closed = False
 
@@ -124,7 +124,8 @@ class Grading:
 
     def close(self) -> None:
         """End all judges."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
         for judge in self._judges:
             judge.end()
 
@@ -142,7 +143,11 @@ class Grading:
             found = nothing_known("tampering: grading was ended twice while this notebook ran")
         else:
             self._progress.begin(path)
-            found = self._ask_judge(path, names, texts)
+            try:
+                found = self._ask_judge(names, texts)
+            except KeyboardInterrupt:  # the person who grades stopped it, so nobody else is suspected
+                self._progress.give_back(path)
+                raise
         signs = list(dict.fromkeys([*signs_in(texts), *found["signs"]]))
         for name in names:
             exercise = all_exercises()[name]
@@ -151,7 +156,7 @@ class Grading:
             remark = in_full(remark, found["trouble"], signs, left_out)
             yield {**learner, **where, "result": result, "remark": remark}
 
-    def _ask_judge(self, path: Path, names: list[str], texts: list[str]) -> dict[str, Any]:
+    def _ask_judge(self, names: list[str], texts: list[str]) -> dict[str, Any]:
         secret, mark = secrets.token_hex(16), secrets.token_hex(16)
         judge = self._judge()
         judge.begin()
@@ -164,7 +169,6 @@ class Grading:
             trouble = "tampering: somebody else answered in the place of the judge"
         except Ended as end:
             if self._closed:
-                self._progress.give_back(path)
                 raise KeyboardInterrupt from None
             trouble = f"tampering: the judge was ended while this notebook ran ({end})"
         judge.end()
@@ -174,12 +178,13 @@ class Grading:
 
     def _judge(self) -> Apart:
         """This thread's judge; a new one where there is none yet, or the last one was ended."""
-        if self._closed:
-            raise KeyboardInterrupt
         if getattr(self._own, "judge", None) is None:
             limit = self._seconds + SECONDS_OF_A_JUDGE
-            self._own.judge = Apart("companion.exercises.judging", limit, float("inf"), LONGEST_RESULT)
-            self._judges.append(self._own.judge)
+            with self._lock:  # none may be started once all are ended
+                if self._closed:
+                    raise KeyboardInterrupt
+                self._own.judge = Apart("companion.exercises.judging", limit, float("inf"), LONGEST_RESULT)
+                self._judges.append(self._own.judge)
         return self._own.judge
 
 

@@ -8,7 +8,9 @@ what a learner meets in a notebook and what is graded cannot differ.
 import functools
 import json
 import os
+import queue
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +19,7 @@ from companion.errors import BadInput
 from companion.exercises.channel import Channel, Ended
 from companion.exercises.exercise import Case, Exercise, OpenExercise, call
 from companion.exercises.notebook import CHECK
-from companion.exercises.processes import Apart
+from companion.exercises.processes import Apart, end_marked
 from companion.exercises.registry import all_exercises
 from companion.exercises.time_limit import TookTooLong
 from companion.exercises.verdict import Verdict
@@ -184,27 +186,45 @@ def _take(message: dict[str, Any], texts: list[str], states: dict[str, State], l
         raise learner.broken()
     state = states.get(name, {"checks": CHECKS_THAT_COUNT})
     state["checks"] += 1
-    text, passed = "", False
+    text = ""
     if state["checks"] <= CHECKS_THAT_COUNT:
-        verdict = verdict_on(name, message.get("answer"), learner)
-        text, passed = verdict.text, verdict.passed
-        state["attempts"] += verdict.is_attempt
-        state["passed"] = state["passed"] or passed
-        state.update(remark=text, stopped=False)
+        try:
+            verdict = verdict_on(name, message.get("answer"), learner)
+        except Ended:
+            raise
+        except Exception as error:  # a check that needs another backend, or a library that is not there
+            state.update(stopped=True, remark=f"the check itself failed: {type(error).__name__}: {error}")
+        else:
+            text = verdict.text
+            state["attempts"] += verdict.is_attempt
+            state["passed"] = state["passed"] or verdict.passed
+            state.update(remark=text, stopped=False)
     learner.channel.send({"verdict": text})
 
 
 def main() -> None:
     """Judge the notebooks that come in, one after another, until there are no more."""
-    tasks, results = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    requests, results = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for each in (0, 1):
         os.dup2(nowhere, each)
-    for line in tasks:
-        answer = json.dumps(judged(json.loads(line))).encode() + b"\n"
+    tasks: queue.Queue[dict[str, Any]] = queue.Queue()
+    marks: list[str] = []
+
+    def listen() -> None:
+        for line in requests:
+            task = json.loads(line)
+            marks.append(task["mark"])
+            tasks.put(task)
+        for mark in marks[-1:]:  # nobody waits for the result any more
+            end_marked(mark)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        answer = json.dumps(judged(tasks.get())).encode() + b"\n"
         while answer:
             answer = answer[os.write(results, answer) :]
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -51,10 +51,17 @@ exercises.values_of_a_grid.check(my_values)
 """
 HUNDRED = f"for _ in range(100): subprocess.Popen(['sleep', '{SLEEPS}'], start_new_session=True)"
 TREE = f"subprocess.run(['sh', '-c', 'setsid sh -c \"sleep {SLEEPS} & sleep {SLEEPS}\" &'])"
-SPEAKER = "import threading\nthreading.Thread(target=lambda: [print('x' * 10**6) for _ in range(10**6)], daemon=True).start()"
-OBJECT = "class Sly:\n    def __repr__(self): raise SystemExit\n    __array__ = __len__ = __bool__ = __eq__ = __repr__\n"
+SPEAKER = """
+import threading
+threading.Thread(target=lambda: [print("x" * 10**6) for _ in range(10**6)], daemon=True).start()
+"""
+OBJECT = """
+class Sly:
+    def __repr__(self): raise SystemExit
+    __array__ = __len__ = __bool__ = __eq__ = __repr__
+"""
 
-# What each cell does; and what the rows of the wrong answers, ARC and GRID, must be: their results, and words in a remark.
+# What each cell does; the results that the wrong answers, ARC and GRID, must have; words of the latter's remark.
 ENDS, GOES_ON = ("not reached", "not reached"), ("failed", "failed")
 ATTACKS = {
     "leaves": ("os._exit(0)", ENDS, "ended with code 0"),
