@@ -67,6 +67,7 @@ def grade(
         raise BadInput(f"jobs={jobs}: expected a whole number of at least 1; pass for example jobs=2.")
     if not Path(out).absolute().parent.is_dir():
         raise BadInput(f"table={out!r}: expected a file in an existing folder; make the folder first.")
+    all_exercises()  # read before threads could read them half
     progress = ProgressFile(Path(f"{out}.progress"), f"{seconds:g} {megabytes} {whole}")
     graded = Grading(progress, seconds, megabytes, whole)
     paths = [Path(each) for each in dict.fromkeys(notebooks)]
@@ -135,9 +136,10 @@ class Grading:
             cells = cells_of(path)
             names = exercises_of(path, cells)
             texts, left_out = sources(cells, self._whole), names_left_out(cells, self._whole)
-        except Unreadable as error:
+        except Exception as error:  # Unreadable, and whatever else a file may do to its reader
+            said = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
             empty = dict.fromkeys(("chapter", "exercise", "kind"), "")
-            yield {**learner, **empty, "result": "unreadable", "remark": str(error)}
+            yield {**learner, **empty, "result": "unreadable", "remark": said}
             return
         if self._progress.times_begun(path) > 1:
             found = nothing_known("tampering: grading was ended twice while this notebook ran")
