@@ -77,7 +77,7 @@ class Learner:
             raise self.broken() from None
 
     def broken(self) -> Ended:
-        """The end, since a message has another form than an honest process would give it."""
+        """The end, since a message has another form than the learner's process gives it."""
         self.channel.ended = "tampering: an answer came in a form that no check writes"
         return Ended(self.channel.ended)
 

@@ -1,7 +1,7 @@
 """Signs that a notebook tries to reach its own verdict: what to look at before a row is believed.
 
 The verdict is computed elsewhere, so none of this changes it. A sign is found in the text of the cells that are run; a
-learner can hide one, and an honest learner may have a reason for another. So a sign is named, never punished.
+learner can hide one, and may have a good reason for another. So a sign is named, never punished.
 """
 
 import ast
