@@ -190,6 +190,12 @@ def test_another_chapter_s_check_hides_no_row(tmp_path):
     assert {row["exercise"] for row in rows} >= {"nats_of_a_mean", *NAMES}
 
 
+def test_a_number_is_not_found_by_guessing(tmp_path):
+    (path,) = handed_in(tmp_path, 1, f"for i in range(100): {CHECK}(i / 4)")
+    row = grade([path], str(tmp_path / "a.csv"))[0]
+    assert row["result"] == "failed" and "100 checks, of which the first 10 count" in row["remark"]
+
+
 def handed_in(folder, count, *sources):
     paths = [folder / f"learner{i}_{NAME}" for i in range(count)]
     for path in paths:
