@@ -138,8 +138,8 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
         self.free_bits = schedules.check_number("free_bits", free_bits)
         if self.free_bits and (self.gamma or self.penalty != PENALTIES[0]):
             raise BadInput(
-                f"free_bits={free_bits!r} with gamma={gamma!r} and penalty={penalty!r}: expected free bits alone; leave "
-                f"the others out."
+                f"free_bits={free_bits!r} with gamma={gamma!r} and penalty={penalty!r}: expected free bits alone; "
+                f"leave the others out."
             )
 
     def objective(self, terms: Terms) -> Tensor:

@@ -15,9 +15,9 @@ from companion.adversarial.vae_gan import VAEGAN
 
 __all__ = [
     "AAE",
+    "VAEGAN",
     "AdversarialVAE",
     "OptimizerPerPlayer",
-    "VAEGAN",
     "build_code_discriminator",
     "build_image_discriminator",
     "discriminator_loss",

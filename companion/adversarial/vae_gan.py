@@ -18,8 +18,8 @@ class VAEGAN(AdversarialVAE):
     """A VAE without a likelihood of pixels: reconstructions are compared by features, and images are judged.
 
     The ``discriminator`` of images gives ``[logits, features]``. It learns to tell real images from reconstructions and
-    from images decoded from the prior. The encoder minimises its KL plus the :func:`~companion.adversarial.feature_loss`
-    of its reconstruction; the decoder ``feature_weight`` times the feature loss plus what makes both kinds of its
+    from images decoded from the prior. The encoder minimises its KL plus the
+    :func:`~companion.adversarial.feature_loss` of its reconstruction; the decoder ``feature_weight`` times the feature loss plus what makes both kinds of its
     images pass for real. ``feature_weight`` is the paper's gamma. Other arguments are those of
     :class:`~companion.vae.VAE`; an image is the mean of p(x|z).
 

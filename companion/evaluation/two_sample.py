@@ -24,9 +24,9 @@ def classifier_two_sample_test(first: Any, second: Any, *, seed: int = 0) -> Two
 
     Half of each set trains the network (one hidden layer of 20 units, on standardised coordinates), the other half is
     judged. Where both sets come from one distribution the number of right answers is binomial with probability 1/2;
-    ``p_value`` is the probability of at least this accuracy then, by its normal approximation. ``seed`` fixes the halves and
-    the first weights. For example codes of images against draws of the prior: does the aggregated posterior match it?
-    Raises :class:`~companion.errors.BadInput` for sets of other shapes and for fewer than 20 points each.
+    ``p_value`` is the probability of at least this accuracy then, by its normal approximation. ``seed`` fixes the
+    halves and the first weights. For example codes of images against draws of the prior: does the aggregated posterior
+    match it? Raises :class:`~companion.errors.BadInput` for sets of other shapes and for fewer than 20 points each.
     Source: Lopez-Paz & Oquab (2017), section 3. Taught in chapter 11.
     """
     first, second = np.asarray(first, "float64"), np.asarray(second, "float64")
