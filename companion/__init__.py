@@ -16,6 +16,7 @@ __all__ = ["load"]
 __version__ = "0.1.0"
 
 _MODULES = (
+    "adversarial",
     "autoencoder",
     "base",
     "batching",
@@ -42,6 +43,7 @@ _MODULES = (
     "networks",
     "objectives",
     "one_page",
+    "pixel_vae",
     "plots",
     "schedules",
     "vae",

@@ -37,7 +37,10 @@ class AAE(AdversarialVAE):
     def losses_of(
         self, x: Tensor, y_pred: dict[str, Tensor], terms: Terms, training: bool
     ) -> dict[str, Tensor]:
-        """``reconstruction_loss`` trains encoder and decoder, the other two the network in their name: each ``(batch,)``."""
+        """``reconstruction_loss`` trains encoder and decoder, the other two the network in their name.
+
+        Each has shape ``(batch,)``.
+        """
         z, z_prior = y_pred["z"], y_pred["z_prior"]  # (batch, latent_dim) each
         judged = self.discriminator(ops.stop_gradient(z), training=training)  # (batch, 1)
         return {

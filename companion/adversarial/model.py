@@ -14,9 +14,9 @@ from companion.vae import VAE, Terms
 class AdversarialVAE(VAE):
     """A VAE with a ``discriminator``, whose loss is a sum of losses that each train some of the networks only.
 
-    A family names in :meth:`losses_of` its losses for a batch. ``compile(optimizer, discriminator_optimizer=...)`` takes
-    one optimizer for encoder and decoder and one for the discriminator; without the second, a copy of the first. All
-    networks take their step at once, from one forward pass. History and ``evaluate`` report every loss by its name, and
+    A family names in :meth:`losses_of` its losses for a batch. ``compile(optimizer, discriminator_optimizer=...)``
+    takes one optimizer for encoder and decoder and one for the discriminator; without the second, a copy of the first.
+    All networks take their step at once, from one forward pass. History and ``evaluate`` report every loss by its name, and
     the negative ELBO with its two terms, which these models do not optimise. Taught in chapter 11.
     """
 
@@ -47,7 +47,7 @@ class AdversarialVAE(VAE):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """The mean over the batch of the weighted sum of all losses; its value is no bound, and may rise in training."""
+        """The mean over the batch of the weighted sum of all losses: no bound, and it may rise in training."""
         terms = self.terms(x, y_pred)
         losses = self.losses_of(x, {**y_pred, "z_prior": self.draw_like(y_pred["z"], x)}, terms, training)
         self.track(terms, sample_weight)

@@ -19,9 +19,9 @@ class VAEGAN(AdversarialVAE):
 
     The ``discriminator`` of images gives ``[logits, features]``. It learns to tell real images from reconstructions and
     from images decoded from the prior. The encoder minimises its KL plus the
-    :func:`~companion.adversarial.feature_loss` of its reconstruction; the decoder ``feature_weight`` times the feature loss plus what makes both kinds of its
-    images pass for real. ``feature_weight`` is the paper's gamma. Other arguments are those of
-    :class:`~companion.vae.VAE`; an image is the mean of p(x|z).
+    :func:`~companion.adversarial.feature_loss` of its reconstruction; the decoder ``feature_weight`` times the feature
+    loss plus what makes both kinds of its images pass for real. ``feature_weight`` is the paper's gamma. Other
+    arguments are those of :class:`~companion.vae.VAE`; an image is the mean of p(x|z).
 
     History and ``evaluate`` report ``kl_loss``, ``encoder_loss``, ``decoder_loss``, ``judged_loss`` (the decoder's
     adversarial part) and ``discriminator_loss``, and the negative ELBO under the pixels' likelihood, which nothing here
