@@ -26,7 +26,7 @@ def test_a_shift_is_seen_and_so_is_a_ring_which_no_line_can_cut():
 
 
 def test_the_scale_of_a_coordinate_does_not_matter():
-    shifted = normal(1) + [1.0, 0.0, 0.0]
+    shifted = normal(1) + np.array([1.0, 0.0, 0.0])
     small = classifier_two_sample_test(normal(0) * 1e-3, shifted * 1e-3)
     large = classifier_two_sample_test(normal(0), shifted)
     assert small.accuracy == pytest.approx(large.accuracy, abs=1e-6) and 0.6 < large.accuracy < 0.8
