@@ -38,11 +38,11 @@ def generator_loss(*fake: Tensor) -> Tensor:
     return sum(ops.softplus(-_flat(each)) for each in fake)
 
 
-def feature_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Half the squared distance of two rows of features ``(batch, units)``: shape ``(batch,)``, in nats.
+def feature_loss(real: Tensor, fake: Tensor, scale: float = 1.0) -> Tensor:
+    """Half the squared distance of two rows of features ``(batch, units)``, over ``scale`` squared: ``(batch,)``, in nats.
 
-    It is minus the log density of the real image's features under a normal around the fake one's with variance 1,
-    without its constant. Raises :class:`~companion.errors.BadInput` where the shapes differ.
+    It is minus the log density of the real image's features under a normal around the fake one's with standard
+    deviation ``scale``, without its constant. Raises :class:`~companion.errors.BadInput` where the shapes differ.
     Source: Larsen et al. (2016), equations 7 and 8. Taught in chapter 11.
     """
     if tuple(real.shape)[1:] != tuple(fake.shape)[1:] or len(real.shape) != 2:
@@ -51,7 +51,7 @@ def feature_loss(real: Tensor, fake: Tensor) -> Tensor:
             f"both from the same layer of the discriminator."
         )
     difference = ops.cast(real, "float32") - ops.cast(fake, "float32")
-    return 0.5 * ops.sum(ops.square(difference), axis=-1)
+    return 0.5 * ops.sum(ops.square(difference / scale), axis=-1)
 
 
 def frozen(network: keras.Model, inputs: Tensor, training: bool | None = None) -> Any:

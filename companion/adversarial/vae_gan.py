@@ -20,20 +20,25 @@ class VAEGAN(AdversarialVAE):
     The ``discriminator`` of images gives ``[logits, features]``. It learns to tell real images from reconstructions and
     from images decoded from the prior. The encoder minimises its KL plus the
     :func:`~companion.adversarial.feature_loss` of its reconstruction; the decoder ``feature_weight`` times the feature
-    loss plus what makes both kinds of its images pass for real. ``feature_weight`` is the paper's gamma. Other
+    loss plus what makes both kinds of its images pass for real. ``feature_weight`` is the paper's gamma, and
+    ``feature_scale`` the standard deviation of a feature, 1 in the paper: the smaller, the less the KL counts. Other
     arguments are those of :class:`~companion.vae.VAE`; an image is the mean of p(x|z).
 
     History and ``evaluate`` report ``kl_loss``, ``encoder_loss``, ``decoder_loss``, ``judged_loss`` (the decoder's
     adversarial part) and ``discriminator_loss``, and the negative ELBO under the pixels' likelihood, which nothing here
-    minimises. Raises :class:`~companion.errors.BadInput` for networks that do not fit, and for a weight below 0.
+    minimises. Raises :class:`~companion.errors.BadInput` for networks that do not fit, for a weight below 0 and for a
+    scale that is not above 0.
     Source: Larsen et al. (2016), algorithm 1. Taught in chapter 11.
     """
 
     loss_names = ("kl_loss", "encoder_loss", "decoder_loss", "judged_loss", "discriminator_loss")
 
-    def __init__(self, *networks: Any, feature_weight: float = 1.0, **kwargs: Any):
+    def __init__(
+        self, *networks: Any, feature_weight: float = 1.0, feature_scale: float = 0.1, **kwargs: Any
+    ):
         super().__init__(*networks, **kwargs)
         self.feature_weight = check_number("feature_weight", feature_weight)
+        self.feature_scale = check_number("feature_scale", feature_scale, above=0)
 
     def losses_of(
         self, x: Tensor, y_pred: dict[str, Tensor], terms: Terms, training: bool
@@ -56,8 +61,8 @@ class VAEGAN(AdversarialVAE):
         ]
         return {
             "kl_loss": terms["kl"],
-            "encoder_loss": feature_loss(wanted, features),
-            "decoder_loss": feature_loss(wanted, rebuilt_features),
+            "encoder_loss": feature_loss(wanted, features, self.feature_scale),
+            "decoder_loss": feature_loss(wanted, rebuilt_features, self.feature_scale),
             "judged_loss": generator_loss(rebuilt_logit, drawn_logit),
             "discriminator_loss": discriminator_loss(
                 self.discriminator(images, training=training)[0], *fakes
@@ -68,7 +73,8 @@ class VAEGAN(AdversarialVAE):
         return self.feature_weight if name == "decoder_loss" else 1.0
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "feature_weight": self.feature_weight}
+        own = {"feature_weight": self.feature_weight, "feature_scale": self.feature_scale}
+        return {**super().get_config(), **own}
 
     def _image(self, logits: Tensor) -> Tensor:
         return self.likelihood_of(logits).mean()

@@ -50,5 +50,6 @@ OPTION_HELP: dict[str, str] = {
     "num_samples": "draws of z per image in training, k of the bound",
     "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
     "adversarial_weight": "weight of the encoder's loss against the discriminator of codes",
+    "feature_scale": "standard deviation of a feature of the discriminator; the smaller, the less the KL counts",
     "feature_weight": "weight of the feature loss in the decoder's loss, gamma of Larsen et al. (2016)",
 }

@@ -90,7 +90,7 @@ MODELS = {
     ),
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
     "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 20.0}),
-    "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0}),
+    "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0, "feature_scale": 0.1}),
 }
 NETWORKS = ("dense", "conv")
 SCHEDULES = ("constant", "burda")

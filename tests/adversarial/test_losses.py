@@ -54,6 +54,7 @@ def test_losses_are_one_float32_per_image_without_overflow():
 def test_features_are_compared_by_half_their_squared_distance():
     real, fake = np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[4.0, 6.0], [1.0, 0.0]])
     np.testing.assert_allclose(feature_loss(real, fake), [12.5, 0.5])
+    np.testing.assert_allclose(feature_loss(real, fake, 0.5), [50.0, 2.0])
 
 
 @pytest.mark.parametrize(

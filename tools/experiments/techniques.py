@@ -103,8 +103,8 @@ def collapse(seed: int, decoder: str, technique: str, epochs: int) -> dict[str, 
     networks = family.build_networks(loaded.image_shape, 8, hidden=(128,), seed=seed)
     own = {"warm_up": {"warm_up_steps": steps // 2}, "free_bits": {"free_bits": 0.5}}
     own["capacity"] = {"gamma": 10.0, "capacity": 4.0}
-    own["cyclical"] = {"beta": Cyclical(steps, cycles=4)}
-    model = family(**networks, **{"beta": 1.0, **own.get(technique, {})}, seed=seed)
+    size = {"filters": 8} if decoder == "pixels" else {}
+    model = family(**networks, **{"beta": 1.0, **own.get(technique, {})}, **size, seed=seed)
     model.compile(keras.optimizers.Adam(2e-3), jit_compile=_jit())
     model.fit(x, batch_size=50, epochs=epochs, verbose=0)
     terms = model.elbo_terms(test, model.noise(len(test), seed))
