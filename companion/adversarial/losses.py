@@ -39,7 +39,7 @@ def generator_loss(*fake: Tensor) -> Tensor:
 
 
 def feature_loss(real: Tensor, fake: Tensor, scale: float = 1.0) -> Tensor:
-    """Half the squared distance of two rows of features ``(batch, units)``, over ``scale`` squared: ``(batch,)``, in nats.
+    """Half the squared distance of features ``(batch, units)``, over ``scale`` squared: ``(batch,)``, in nats.
 
     It is minus the log density of the real image's features under a normal around the fake one's with standard
     deviation ``scale``, without its constant. Raises :class:`~companion.errors.BadInput` where the shapes differ.

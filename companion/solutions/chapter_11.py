@@ -1,7 +1,7 @@
 """Solutions of chapter 11.
 
-Do the third exercise at the board: there posterior collapse is a theorem, with a threshold. The fourth mistake is an easy
-one to make in adversarial code; have the class draw the arrows of both gradients before they mend it.
+Do the third exercise at the board: there posterior collapse is a theorem, with a threshold. The fourth mistake is easy
+to make in adversarial code; have the class draw the arrows of both gradients before they mend it.
 """
 
 from typing import Any
