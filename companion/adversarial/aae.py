@@ -30,7 +30,7 @@ class AAE(AdversarialVAE):
 
     loss_names = ("reconstruction_loss", "encoder_loss", "discriminator_loss")
 
-    def __init__(self, *networks: Any, adversarial_weight: float = 5.0, **kwargs: Any):
+    def __init__(self, *networks: Any, adversarial_weight: float = 3.0, **kwargs: Any):
         super().__init__(*networks, **kwargs)
         self.adversarial_weight = check_number("adversarial_weight", adversarial_weight)
 

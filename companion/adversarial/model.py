@@ -10,21 +10,21 @@ from companion.distributions import reparameterize
 from companion.tensors import Tensor
 from companion.vae import VAE, Terms
 
-SLOWER = 0.1  # a judge that learns as fast as those it judges is soon too sure to teach them
-
 
 class AdversarialVAE(VAE):
     """A VAE with a ``discriminator``, whose loss is a sum of losses that each train some of the networks only.
 
     A family names in :meth:`losses_of` its losses for a batch. ``compile(optimizer, discriminator_optimizer=...)``
     takes one optimizer for encoder and decoder and one for the discriminator; without the second, a copy of the first
-    at a tenth of its learning rate, where that is a number. All networks take their step at once, from one forward
-    pass. History and ``evaluate`` report every loss by its name, and the negative ELBO with its two terms, which these
+    whose learning rate, where that is a number, is multiplied by ``pace``. All networks take their step at once, from
+    one forward pass. History and ``evaluate`` report every loss by its name, and the negative ELBO with its two terms, which these
     models do not optimise. Taught in chapter 11.
     """
 
     #: The names of the losses, which are also those of their metrics.
     loss_names: tuple[str, ...] = ()
+    #: The learning rate of the discriminator over that of the others, unless it has an optimizer of its own.
+    pace = 1.0
 
     def __init__(self, *networks: Any, discriminator: keras.Model | None = None, **kwargs: Any):
         super().__init__(*networks, **kwargs)
@@ -68,7 +68,7 @@ class AdversarialVAE(VAE):
         Raises :class:`~companion.errors.BadInput` as every model, and for optimizers that scale the loss.
         """
         main = keras.optimizers.get(optimizer)
-        other = _slower(main) if discriminator_optimizer is None else None
+        other = _paced(main, self.pace) if discriminator_optimizer is None else None
         both = OptimizerPerPlayer(
             main, other or discriminator_optimizer, self.discriminator.trainable_variables
         )
@@ -105,9 +105,9 @@ class AdversarialVAE(VAE):
         return reparameterize(mean, log_var, random.normal(ops.shape(z), seed=self.seed_generator))
 
 
-def _slower(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """A copy of ``optimizer`` at a tenth of its learning rate; a schedule is copied as it is."""
+def _paced(optimizer: keras.optimizers.Optimizer, pace: float) -> keras.optimizers.Optimizer:
+    """A copy of ``optimizer`` with ``pace`` times its learning rate; a schedule is copied as it is."""
     config = optimizer.get_config()
     if isinstance(config["learning_rate"], float):
-        config["learning_rate"] *= SLOWER
+        config["learning_rate"] *= pace
     return type(optimizer).from_config(config)

@@ -32,6 +32,7 @@ class VAEGAN(AdversarialVAE):
     """
 
     loss_names = ("kl_loss", "encoder_loss", "decoder_loss", "judged_loss", "discriminator_loss")
+    pace = 0.1  # a judge of images that learns as fast as the decoder is soon too sure to teach it
 
     def __init__(
         self, *networks: Any, feature_weight: float = 1.0, feature_scale: float = 0.1, **kwargs: Any

@@ -89,7 +89,7 @@ MODELS = {
         latent_dim=False,
     ),
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
-    "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 5.0}),
+    "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 3.0}),
     "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0, "feature_scale": 0.1}),
 }
 NETWORKS = ("dense", "conv")
