@@ -17,8 +17,8 @@ class AdversarialVAE(VAE):
     A family names in :meth:`losses_of` its losses for a batch. ``compile(optimizer, discriminator_optimizer=...)``
     takes one optimizer for encoder and decoder and one for the discriminator; without the second, a copy of the first
     whose learning rate, where that is a number, is multiplied by ``pace``. All networks take their step at once, from
-    one forward pass. History and ``evaluate`` report every loss by its name, and the negative ELBO with its two terms, which these
-    models do not optimise. Taught in chapter 11.
+    one forward pass. History and ``evaluate`` report every loss by its name, and the negative ELBO with its two terms,
+    which these models do not optimise. Taught in chapter 11.
     """
 
     #: The names of the losses, which are also those of their metrics.
