@@ -38,10 +38,9 @@ def ablation(
     Only early stopping looks at the validation images; every arm trains on the same others.
     """
     keras.utils.set_random_seed(seed)
-    loaded = data.load(dataset)
-    x, test = (data.binarize(part, "threshold") for part in (loaded.x_train, loaded.x_test))
+    x, test = _black_and_white(dataset)
     steps = epochs * -(-images // batch_size)
-    networks = BetaVAE.build_networks(loaded.image_shape, latent_dim, hidden=tuple(hidden), seed=seed)
+    networks = BetaVAE.build_networks(x.shape[1:], latent_dim, hidden=tuple(hidden), seed=seed)
     model = BetaVAE(**networks, **{"beta": 1.0, **objective_of(technique, steps)}, seed=seed)
     model.compile(optimizer_of(technique, learning_rate, steps), jit_compile=_jit())
     stops = technique == "early_stopping"
@@ -96,11 +95,10 @@ def collapse(seed: int, decoder: str, technique: str, epochs: int) -> dict[str, 
     are 1500, so that it cannot exceed log 1500 = 7.3 nats.
     """
     keras.utils.set_random_seed(seed)
-    loaded = data.load("digits")
-    x, test = (data.binarize(part, "threshold") for part in (loaded.x_train, loaded.x_test))
+    x, test = _black_and_white("digits")
     family = {"plain": BetaVAE, "pixels": PixelVAE}[decoder]
     steps = epochs * -(-len(x) // 50)
-    networks = family.build_networks(loaded.image_shape, 8, hidden=(128,), seed=seed)
+    networks = family.build_networks(x.shape[1:], 8, hidden=(128,), seed=seed)
     own = {"warm_up": {"warm_up_steps": steps // 2}, "free_bits": {"free_bits": 0.5}}
     own["capacity"] = {"gamma": 10.0, "capacity": 4.0}
     size = {"filters": 8} if decoder == "pixels" else {}
@@ -117,6 +115,12 @@ def collapse(seed: int, decoder: str, technique: str, epochs: int) -> dict[str, 
         "in_use": float(np.sum(units > IN_USE)),
         "information": float(np.mean(ops.convert_to_numpy(information))),
     }
+
+
+def _black_and_white(dataset: str) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test images, thresholded at one half."""
+    loaded = data.load(dataset)
+    return data.binarize(loaded.x_train, "threshold"), data.binarize(loaded.x_test, "threshold")
 
 
 def _jit() -> Any:
