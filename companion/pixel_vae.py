@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from companion.base.divergence import check_weights_are_finite
 from companion.batching import map_batches
 from companion.beta_vae import BetaVAE
 from companion.distributions import Distribution
@@ -99,6 +100,8 @@ class PixelVAE(BetaVAE):
         for row, column in np.ndindex(*self.image_shape[:2]):
             from_context = map_batches(self.context, images)[:, row, column]
             logits = from_code[:, row, column].astype("float32") + from_context.astype("float32")
+            if not np.isfinite(logits).all():  # a draw of them would be a number like any other
+                check_weights_are_finite(self)
             pixels = self.likelihood.given(ops.convert_to_tensor(logits), event_ndims=1)  # (n, channels)
             images[:, row, column] = ops.convert_to_numpy(choose(pixels))
         return images
