@@ -17,6 +17,7 @@ __all__ = ["load"]
 __version__ = "0.1.0"
 
 _MODULES = (
+    "adversarial",
     "autoencoder",
     "base",
     "batching",
@@ -43,6 +44,7 @@ _MODULES = (
     "networks",
     "objectives",
     "one_page",
+    "pixel_vae",
     "plots",
     "schedules",
     "vae",

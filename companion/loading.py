@@ -19,6 +19,9 @@ from companion.errors import BadInput
 PACKAGE = "companion"
 # The classes that a saved file may name, by module.
 REGISTERED = {
+    "companion.adversarial.aae": ("AAE",),
+    "companion.adversarial.optimizers": ("OptimizerPerPlayer",),
+    "companion.adversarial.vae_gan": ("VAEGAN",),
     "companion.autoencoder": ("Autoencoder",),
     "companion.beta_vae": ("BetaVAE",),
     "companion.code_use": ("Perplexity",),
@@ -29,6 +32,8 @@ REGISTERED = {
     "companion.iwae": ("IWAE",),
     "companion.layers": ("Sampling",),
     "companion.likelihoods": ("Likelihood",),
+    "companion.pixel_vae": ("PixelVAE",),
+    "companion.schedules": ("Cyclical",),
     "companion.vae": ("VAE",),
     "companion.vq_vae.model": ("VQVAE",),
     "companion.vq_vae.pixel_cnn": ("MaskedConv2D", "PixelCNN", "UniformPrior"),

@@ -37,8 +37,8 @@ FLOORS = (
     ("base",),
     ("autoencoder",),
     ("vae",),
-    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
-    ("linear_gaussian",),
+    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae", "adversarial"),
+    ("linear_gaussian", "pixel_vae"),
     ("evaluation",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
@@ -57,6 +57,7 @@ EXERCISES = (
     ("faults", "time_limit", "values", "verdict", "wire", "channel", "tampering", "progress_file"),
     ("exercise", "processes"),
     tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(f"chapter_{number:02}" for number in range(12)),
     ("registry",),
     ("solution", "progress_bar", "notebook", "measures"),
     ("submission", "judging"),

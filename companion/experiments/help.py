@@ -29,7 +29,7 @@ OPTION_HELP: dict[str, str] = {
     "latent_dims": "size of each layer of codes, the one next to the pixels first, such as 8,2",
     "inference": "bottom_up or top_down: which layer of codes is inferred first",
     "merge": "precision, mean, residual or concatenation: how top-down inference joins image and upper layer",
-    "free_bits": "nats: the KL of each layer above the first enters the loss as max(this, its batch mean)",
+    "free_bits": "nats: the KL of each unit, or layer above the first, enters the loss as max(this, its batch mean)",
     "gamma": "weight of the distance of the KL from capacity, in place of beta; 0: none",
     "capacity": "target of the KL with gamma, in nats per image",
     "capacity_steps": "steps over which capacity rises from 0; 0: constant",
@@ -49,4 +49,7 @@ OPTION_HELP: dict[str, str] = {
     "hard": "true: train with exact draws and the gradient of relaxed ones",
     "num_samples": "draws of z per image in training, k of the bound",
     "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
+    "adversarial_weight": "weight of the encoder's loss against the discriminator of codes",
+    "feature_scale": "standard deviation of a feature of the discriminator; the smaller, the less the KL counts",
+    "feature_weight": "weight of the feature loss in the decoder's loss, gamma of Larsen et al. (2016)",
 }

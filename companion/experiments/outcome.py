@@ -10,7 +10,7 @@ from typing import Any
 from companion.errors import BadInput
 from companion.experiments import claims
 from companion.experiments.declaration import TRAINING, Claim, Declaration, Run, folder_of
-from companion.experiments.settings import DEFAULTS
+from companion.experiments.settings import DEFAULTS, MODELS
 
 OUTCOME = "outcome.json"
 SCHEMA = 1
@@ -160,7 +160,10 @@ def verdict(claim: Claim, declared: Declaration, outcome: Outcome) -> claims.Ver
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a recorded training; what was no setting yet when it was made had its present default."""
-    return {**DEFAULTS, **settings} if settings.get("task") == TRAINING else dict(settings)
+    if settings.get("task") != TRAINING:
+        return dict(settings)
+    completed = {**DEFAULTS, **settings}
+    return {**completed, "options": {**MODELS[completed["model"]].options, **completed.get("options", {})}}
 
 
 def _key(run: Run) -> str:

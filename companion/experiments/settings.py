@@ -37,7 +37,14 @@ MODELS = {
     "vae": Family("companion.vae:VAE"),
     "beta_vae": Family(
         "companion.beta_vae:BetaVAE",
-        {"beta": 4.0, "warm_up_steps": 0, "gamma": 0.0, "capacity": 0.0, "capacity_steps": 0},
+        {
+            "beta": 4.0,
+            "warm_up_steps": 0,
+            "gamma": 0.0,
+            "capacity": 0.0,
+            "capacity_steps": 0,
+            "free_bits": 0.0,
+        },
     ),
     "conditional_vae": Family(
         "companion.conditional_vae:ConditionalVAE", {"prior": "standard"}, labels=True, batch_norm=False
@@ -82,6 +89,8 @@ MODELS = {
         latent_dim=False,
     ),
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
+    "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 3.0}),
+    "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0, "feature_scale": 0.1}),
 }
 NETWORKS = ("dense", "conv")
 SCHEDULES = ("constant", "burda")

@@ -128,6 +128,13 @@ def _with_bound(model: Any, x: Any) -> Figures:
     return {**_elbo(model, x), "bound": bound, "width": width}
 
 
+def _with_test(model: Any, x: Any) -> Figures:
+    from companion.evaluation import classifier_two_sample_test
+
+    prior = model.draw_from_prior(len(x), seed=1)
+    return {**_elbo(model, x), "told": classifier_two_sample_test(model.encode(x)[2], prior).accuracy}
+
+
 def _decoded_draws(model: Any, x: Any) -> BookFigure:
     """Two images decoded from draws of q for each image."""
     shown = x[:SHOWN_IMAGES]
@@ -191,5 +198,10 @@ CHOICES: Mapping[str, Choice] = {
         "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
         "median standard deviation of q {width:.2f}",
         models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,
+    ),
+    "objective": Choice(
+        "11", "what the model minimises", tuple(models.OBJECTIVES), "AAE",
+        f"{ELBO}; a small classifier tells {{told:.0%}} of codes from draws of the prior",
+        models.by_objective, _with_test, _sampled, own={"learning_rate": 1e-3, "epochs": 30},
     ),
 }  # fmt: skip

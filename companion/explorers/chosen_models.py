@@ -5,6 +5,7 @@ called.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ Settings = Mapping[str, Any]
 Shape = tuple[int, ...]
 #: Draws per image, by the name of the estimator.
 ESTIMATORS = {"pathwise": 1, "score function, 1 draw": 1, "score function, 10 draws": 10}
+#: The class of :mod:`companion` that minimises each objective.
+OBJECTIVES = {"VAE": "vae:VAE", "AAE": "adversarial:AAE", "VAE-GAN": "adversarial:VAEGAN"}
 
 
 def _networks(kind: Any, shape: Shape, settings: Settings, **changed: Any) -> dict[str, Any]:
@@ -113,3 +116,10 @@ def iwae(value: int, shape: Shape, settings: Settings) -> Any:
     from companion.iwae import IWAE
 
     return IWAE(**_networks(IWAE, shape, settings), num_samples=value)
+
+
+def by_objective(value: str, shape: Shape, settings: Settings) -> Any:
+    """A model whose objective has the name ``value``."""
+    module, _, name = OBJECTIVES[value].partition(":")
+    kind = getattr(import_module(f"companion.{module}"), name)
+    return kind(**_networks(kind, shape, settings))

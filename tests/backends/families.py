@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.pixel_vae import PixelVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -25,6 +27,7 @@ CASES = {
     "beta_vae": (BetaVAE, {"beta": 2.0}),
     "beta_vae with warm-up": (BetaVAE, {"beta": 2.0, "warm_up_steps": 8}),
     "beta_vae with capacity": (BetaVAE, {"gamma": 5.0, "capacity": 4.0, "capacity_steps": 8}),
+    "beta_vae with free bits": (BetaVAE, {"beta": 1.0, "free_bits": 0.5}),
     "conditional_vae": (ConditionalVAE, {"num_classes": 3}),
     "conditional_vae with a learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "hierarchical_vae": (HierarchicalVAE, {**LADDER, "warm_up_steps": 8}),
@@ -36,6 +39,9 @@ CASES = {
     "discrete_vae with cooling": (DiscreteVAE, {**CHOICES, "cooling_steps": 8, "hard": True}),
     "iwae": (IWAE, {"num_samples": 3}),
     "iwae doubly reparameterized": (IWAE, {"num_samples": 3, "doubly_reparameterized": True}),
+    "aae": (AAE, {"adversarial_weight": 2.0}),
+    "vae_gan": (VAEGAN, {"feature_weight": 0.5}),
+    "pixel_vae": (PixelVAE, {"filters": 4}),
 }
 
 

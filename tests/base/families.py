@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
@@ -10,6 +11,7 @@ from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.networks import build_decoder, build_encoder
+from companion.pixel_vae import PixelVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -44,6 +46,9 @@ BUILD = {
     "vq": lambda: VQVAE(input_shape=SHAPE, filters=(4,), num_embeddings=4, embedding_dim=2, seed=0),
     "discrete": lambda: DiscreteVAE(*_pair(False, 6), num_latents=2, num_categories=3, seed=0),
     "iwae": lambda: IWAE(*_pair(), num_samples=3, seed=0),
+    "aae": lambda: AAE(*_pair(), seed=0),
+    "vae_gan": lambda: VAEGAN(*_pair(), seed=0),
+    "pixel": lambda: PixelVAE(*_pair(), filters=2, seed=0),
 }
 CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
 ALONE = [name for name in BUILD if name not in CONDITIONS]

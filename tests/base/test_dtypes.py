@@ -5,6 +5,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
@@ -15,6 +16,7 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior, log_joint
 from companion.likelihoods import Likelihood
 from companion.networks import build_conv_decoder, build_conv_encoder
+from companion.pixel_vae import PixelVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -42,6 +44,9 @@ FAMILIES = {
         VQVAE,
         {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2, "codebook": "loss", "prior": "uniform"},
     ),
+    "AAE": (AAE, {}),
+    "VAEGAN": (VAEGAN, {}),
+    "PixelVAE": (PixelVAE, {"filters": 2, "free_bits": 0.5}),
 }
 
 

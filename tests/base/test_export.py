@@ -19,6 +19,9 @@ WITHOUT_NOISE = {
     "vq_vae": ("logits", "codes", "encoded", "embedded"),
     "discrete_vae": ("log_q",),
     "iwae": ("z_mean", "z_log_var"),
+    "aae": ("z_mean", "z_log_var"),
+    "vae_gan": ("z_mean", "z_log_var"),
+    "pixel_vae": ("z_mean", "z_log_var"),
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from keras import random
 
 from companion import data
+from companion.adversarial import AAE, VAEGAN
 from companion.beta_vae import BetaVAE
 from companion.categorical import Categorical
 from companion.conditional_vae import ConditionalVAE
@@ -25,6 +26,7 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior
 from companion.layers import Sampling
 from companion.linear_gaussian import LinearGaussian
+from companion.pixel_vae import PixelVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, PixelCNN, UniformPrior, VectorQuantizer
 
@@ -37,6 +39,9 @@ FAMILIES = {
     "VAE": (VAE, {}),
     "BetaVAE": (BetaVAE, {}),
     "IWAE": (IWAE, {"num_samples": 2}),
+    "AAE": (AAE, {}),
+    "VAEGAN": (VAEGAN, {}),
+    "PixelVAE": (PixelVAE, {"filters": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3}),
     "learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),

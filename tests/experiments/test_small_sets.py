@@ -17,6 +17,8 @@ NARROW = {
     "vq_vae": ["--num-embeddings", "4", "--embedding-dim", "2", "--filters", "4"],
     "discrete_vae": ["--hidden", "8", "--num-latents", "2", "--num-categories", "3"],
     "iwae": ["--hidden", "8", "--num-samples", "2"],
+    "aae": ["--hidden", "8", "--adversarial-weight", "2"],
+    "vae_gan": ["--hidden", "8", "--feature-weight", "0.5"],
 }
 
 

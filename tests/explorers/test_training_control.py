@@ -45,6 +45,7 @@ SET_TO = {
     "free_bits": lambda model: model.free_bits,
     "num_codes": lambda model: model.num_embeddings,
     "k": lambda model: model.num_samples,
+    "objective": lambda model: {"VAE": "VAE", "AAE": "AAE", "VAEGAN": "VAE-GAN"}[type(model).__name__],
 }
 
 
