@@ -36,6 +36,7 @@ _MODULES = (
     "iwae",
     "layers",
     "likelihoods",
+    "linear_classes",
     "linear_gaussian",
     "listing",
     "machine",
@@ -44,6 +45,7 @@ _MODULES = (
     "one_page",
     "plots",
     "schedules",
+    "semi_supervised",
     "vae",
     "vq_vae",
 )

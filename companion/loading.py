@@ -29,6 +29,7 @@ REGISTERED = {
     "companion.iwae": ("IWAE",),
     "companion.layers": ("Sampling",),
     "companion.likelihoods": ("Likelihood",),
+    "companion.semi_supervised.model": ("SemiSupervisedVAE",),
     "companion.vae": ("VAE",),
     "companion.vq_vae.model": ("VQVAE",),
     "companion.vq_vae.pixel_cnn": ("MaskedConv2D", "PixelCNN", "UniformPrior"),

@@ -30,7 +30,9 @@ FLOORS = (
     ("autoencoder",),
     ("vae",),
     ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
+    ("semi_supervised",),
     ("linear_gaussian",),
+    ("linear_classes",),
     ("evaluation",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
@@ -42,7 +44,7 @@ FLOORS = (
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("exercise",),
-    tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(f"chapter_{number:02}" for number in (*range(11), 12)),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),

@@ -49,4 +49,7 @@ OPTION_HELP: dict[str, str] = {
     "hard": "true: train with exact draws and the gradient of relaxed ones",
     "num_samples": "draws of z per image in training, k of the bound",
     "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
+    "labels_per_class": "how many training images of each class keep their label",
+    "alpha": "weight of the classifier's cross-entropy on each image with a label",
+    "labelled_weight": "weight of the bound of each image with a label",
 }

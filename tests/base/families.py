@@ -10,6 +10,7 @@ from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.networks import build_decoder, build_encoder
+from companion.semi_supervised import SemiSupervisedVAE, build_classifier
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -32,6 +33,11 @@ def _conditional(**condition):
     )
 
 
+def _semi_supervised():
+    conditional, classifier = _conditional(num_classes=3), build_classifier(SHAPE, 3, hidden=(8,), seed=3)
+    return SemiSupervisedVAE(conditional.encoder, conditional.decoder, classifier, num_classes=3, seed=0)
+
+
 BUILD = {
     "autoencoder": lambda: Autoencoder(*_pair(False), seed=0),
     "vae": lambda: VAE(*_pair(), seed=0),
@@ -44,8 +50,9 @@ BUILD = {
     "vq": lambda: VQVAE(input_shape=SHAPE, filters=(4,), num_embeddings=4, embedding_dim=2, seed=0),
     "discrete": lambda: DiscreteVAE(*_pair(False, 6), num_latents=2, num_categories=3, seed=0),
     "iwae": lambda: IWAE(*_pair(), num_samples=3, seed=0),
+    "semi": _semi_supervised,
 }
-CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
 

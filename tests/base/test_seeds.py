@@ -25,6 +25,7 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior
 from companion.layers import Sampling
 from companion.linear_gaussian import LinearGaussian
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, PixelCNN, UniformPrior, VectorQuantizer
 
@@ -39,6 +40,7 @@ FAMILIES = {
     "IWAE": (IWAE, {"num_samples": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3}),
     "learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
+    "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3}),
     "VQVAE": (VQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
@@ -54,7 +56,7 @@ def model_of(name, seed=5):
 
 
 def pair(name):
-    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior") else IMAGES
+    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior", "SemiSupervisedVAE") else IMAGES
 
 
 def flat(result):

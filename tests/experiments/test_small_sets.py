@@ -17,6 +17,7 @@ NARROW = {
     "vq_vae": ["--num-embeddings", "4", "--embedding-dim", "2", "--filters", "4"],
     "discrete_vae": ["--hidden", "8", "--num-latents", "2", "--num-categories", "3"],
     "iwae": ["--hidden", "8", "--num-samples", "2"],
+    "semi_supervised_vae": ["--hidden", "8", "--labels-per-class", "1"],
 }
 
 

@@ -45,6 +45,7 @@ SET_TO = {
     "free_bits": lambda model: model.free_bits,
     "num_codes": lambda model: model.num_embeddings,
     "k": lambda model: model.num_samples,
+    "alpha": lambda model: model.alpha,
 }
 
 
@@ -101,6 +102,8 @@ def test_each_choice_has_the_effect_that_is_certain():
     assert 1 <= few["perplexity"] <= 8 < many["perplexity"] <= 64
     for figures in figures_of("k", 1, 20):
         assert figures["bound"] < figures["neg_elbo"]
+    unnamed, named = figures_of("alpha", 0, 100)
+    assert named["wrong"] < unnamed["wrong"] - 20
 
 
 @pytest.mark.slow
