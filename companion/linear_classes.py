@@ -33,7 +33,13 @@ class LinearClasses:
 
     @classmethod
     def random(
-        cls, pixels: int = 8, latent_dim: int = 2, num_classes: int = 3, *, spread: float = 0.15, seed: int = 0
+        cls,
+        pixels: int = 8,
+        latent_dim: int = 2,
+        num_classes: int = 3,
+        *,
+        spread: float = 0.15,
+        seed: int = 0,
     ) -> "LinearClasses":
         """Random orthogonal weights, and class means about 0.5 with the standard deviation ``spread`` per pixel."""
         rng = np.random.default_rng(seed + 1)
@@ -59,7 +65,7 @@ class LinearClasses:
         return np.exp(self.log_joint(x) - self.log_prob(x)[:, None])
 
     def model(self, *, tilt: float = 1.0, seed: int = 0) -> SemiSupervisedVAE:
-        """This model as a :class:`~companion.semi_supervised.SemiSupervisedVAE` with the exact q(z|x, y) and q(y|x).
+        """This model with the exact q(z|x, y) and q(y|x), as a :class:`~companion.semi_supervised.SemiSupervisedVAE`.
 
         Without a tilt its bounds equal :meth:`log_prob` and :meth:`log_joint`. ``tilt`` multiplies the logits of q(y|x):
         0 makes every class equally likely, and a large number names the most probable one.

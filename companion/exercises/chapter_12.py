@@ -27,7 +27,9 @@ bound_without_label = Exercise(
     rtol=2e-5,
     mistakes=(
         Mistake(lambda: -91.1, "That is the average over classes; the entropy of q(y|x) is missing."),
-        Mistake(lambda: -91.90182, "The entropy was subtracted; uncertainty about the class raises the bound."),
+        Mistake(
+            lambda: -91.90182, "The entropy was subtracted; uncertainty about the class raises the bound."
+        ),
         Mistake(
             lambda: -89.87227,
             "That is the bound under the best q, the log of the summed exponentials; use the q that is given.",
@@ -60,7 +62,11 @@ def _bounds_and_classifiers() -> list[Case]:
         made.append(Case(f"bounds and logits of shape {(n, classes)}", (bounds, logits), right))
     sure = np.array([[0.0, -900.0], [-2.0, 800.0]])
     made.append(
-        Case("a classifier that is sure", (np.array([[-5.0, -9.0], [-5.0, -9.0]]), sure), np.array([-5.0, -9.0]))
+        Case(
+            "a classifier that is sure",
+            (np.array([[-5.0, -9.0], [-5.0, -9.0]]), sure),
+            np.array([-5.0, -9.0]),
+        )
     )
     return made
 

@@ -5,7 +5,7 @@ import itertools
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -203,7 +203,12 @@ def _fit(
 ) -> None:
     done = record["epochs_done"]
     batches = data.Batches(
-        dataset.x_train, settings.batch_size, settings.binarize, settings.seed, _labels(settings, dataset), epoch=done
+        dataset.x_train,
+        settings.batch_size,
+        settings.binarize,
+        settings.seed,
+        _labels(settings, dataset),
+        epoch=done,
     )
     # The keeper comes first, so that an epoch is saved before it is announced.
     callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]
@@ -218,7 +223,7 @@ def _labels(settings: Settings, dataset: Dataset) -> np.ndarray | None:
         return None
     if "labels_per_class" not in settings.options:
         return dataset.y_train
-    return keep_labels(dataset.y_train, settings.options["labels_per_class"], settings.seed)
+    return keep_labels(dataset.y_train, cast(int, settings.options["labels_per_class"]), settings.seed)
 
 
 class Keeper(keras.callbacks.Callback):

@@ -146,7 +146,10 @@ def _with_wrong(model: Any, x: Any) -> Figures:
 
     images, labels = x[0], data.load(str(COMMON["dataset"])).y_test
     named = model.classify(images).argmax(axis=1)
-    return {**_elbo(model, (images, np.full(len(images), -1))), "wrong": 100 * float(np.mean(named != labels))}
+    return {
+        **_elbo(model, (images, np.full(len(images), -1))),
+        "wrong": 100 * float(np.mean(named != labels)),
+    }
 
 
 #: Every control by the name of its choice, in the order of the chapters.

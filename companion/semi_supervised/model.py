@@ -78,7 +78,7 @@ class SemiSupervisedVAE(ConditionalVAE):
         return int(self.num_classes or 0)
 
     def call(self, x: Any, training: bool | None = None) -> dict[str, Tensor]:
-        """``log_q`` ``(batch, num_classes)``; ``logits``, ``z_mean``, ``z_log_var`` and ``z``, ``(batch, num_classes, ...)``."""
+        """``log_q``; and what a VAE's ``call`` returns, for every class: all of shape ``(batch, num_classes, ...)``."""
         images = ops.convert_to_tensor(self.images_of(x))
         y_pred = super().call(self.with_each_class(images), training=training)  # (batch * num_classes, ...)
         return {**self._by_class(y_pred), "log_q": self.log_q_of(images, training=training)}
@@ -90,9 +90,7 @@ class SemiSupervisedVAE(ConditionalVAE):
 
     def log_q_of(self, images: Tensor, training: bool | None = None) -> Tensor:
         """log q(y|x) of every class: ``(batch, num_classes)``, in nats."""
-        return ops.log_softmax(
-            ops.cast(self.classifier(images, training=training), "float32"), axis=-1
-        )
+        return ops.log_softmax(ops.cast(self.classifier(images, training=training), "float32"), axis=-1)
 
     def terms(self, x: Any, y_pred: dict[str, Tensor]) -> Terms:
         """The terms of the bound, and ``labelled``, ``cross_entropy`` and ``correct`` of the label: each ``(batch,)``.

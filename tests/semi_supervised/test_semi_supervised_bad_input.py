@@ -35,7 +35,10 @@ def dataset(labels, images=IMAGES):
 # name: (what a person does, what the message says)
 WRONG = {
     "no label at all": (lambda m: m.fit([IMAGES, np.full(6, -1)]), "all 6 labels are -1: .* train a VAE"),
-    "no label in batches": (lambda m: m.fit(Batches(IMAGES, 3, labels=np.full(6, -1))), "all 6 labels are -1"),
+    "no label in batches": (
+        lambda m: m.fit(Batches(IMAGES, 3, labels=np.full(6, -1))),
+        "all 6 labels are -1",
+    ),
     "images alone": (lambda m: m.fit(IMAGES), r"expected images with their labels.* pass \[images, labels\]"),
     "targets": (lambda m: m.fit(IMAGES, LABELS), r"has no targets.* call fit\(\[images, labels\]\)"),
     "NaN": (lambda m: m.fit([IMAGES, np.where(LABELS < 0, np.nan, LABELS)]), "np.nan_to_num"),
@@ -43,7 +46,10 @@ WRONG = {
     "one-hot": (lambda m: m.fit([IMAGES, np.eye(3)[LABELS]]), "np.argmax"),
     "another number": (lambda m: m.fit([IMAGES, LABELS[:5]]), "6 images and 5 labels"),
     "evaluate": (lambda m: m.evaluate([IMAGES, LABELS + 2]), "labels run from 1 to 4"),
-    "validation": (lambda m: m.fit([IMAGES, LABELS], validation_data=[IMAGES, LABELS - 1]), "labels run from -2"),
+    "validation": (
+        lambda m: m.fit([IMAGES, LABELS], validation_data=[IMAGES, LABELS - 1]),
+        "labels run from -2",
+    ),
     "one batch": (lambda m: m.train_on_batch([IMAGES, LABELS * 2]), "labels run from -2 to 4"),
     "call": (lambda m: m((IMAGES, LABELS + 3)), "labels run from 2 to 5"),
     "tf.data labels": (lambda m: m.fit(dataset(LABELS * 3)), "labels run from"),
@@ -77,7 +83,9 @@ def test_every_good_route_is_taken(model):
     model.classifier.trainable = True
     model.compile("adam")
     for x in ([IMAGES, LABELS], (IMAGES, LABELS), Batches(IMAGES, 3, labels=LABELS), dataset(LABELS)):
-        history = model.fit(x, epochs=1, verbose=0, **({} if not isinstance(x, (list, tuple)) else {"batch_size": 3}))
+        history = model.fit(
+            x, epochs=1, verbose=0, **({} if not isinstance(x, (list, tuple)) else {"batch_size": 3})
+        )
         assert np.isfinite(history.history["loss"][0])
     scores = model.evaluate([IMAGES, LABELS], verbose=0, return_dict=True)
     assert scores["accuracy"] in (0, pytest.approx(1 / 3), pytest.approx(2 / 3), 1)
@@ -90,7 +98,10 @@ def test_every_good_route_is_taken(model):
     [
         ({"alpha": -1}, "alpha=-1: expected a finite number of at least 0"),
         ({"labelled_weight": float("nan")}, "labelled_weight=nan"),
-        ({"classifier": build_classifier(SHAPE, 4)}, r"classifier maps .* expected .*\(None, 3\), one logit per class"),
+        (
+            {"classifier": build_classifier(SHAPE, 4)},
+            r"classifier maps .* expected .*\(None, 3\), one logit per class",
+        ),
         ({"classifier": build_classifier((16,), 3)}, r"build_classifier\(\(4, 4, 1\), 3\)"),
         ({"classifier": "dense"}, "classifier has type str: expected a built keras.Model"),
         ({"classifier": keras.Sequential([keras.layers.Dense(3)])}, "classifier has type Sequential"),
@@ -102,7 +113,9 @@ def test_what_the_model_cannot_be_built_from_is_refused(own, said):
 
 
 def test_a_condition_that_is_no_class_is_refused():
-    with pytest.raises(BadInput, match=r"condition_shape=\(5,\): expected classes.* num_classes, or use a Cond"):
+    with pytest.raises(
+        BadInput, match=r"condition_shape=\(5,\): expected classes.* num_classes, or use a Cond"
+    ):
         SemiSupervisedVAE(condition_shape=(5,))
     with pytest.raises(BadInput, match="network='big'"):
         build_classifier(SHAPE, 3, network="big")

@@ -1,5 +1,5 @@
-"""Protects model M2: on an exact toy its bounds are log p(x) and log p(x, y), a one-hot q(y|x) gives the labelled bound,
-and a wrong q(y|x) costs its KL; what is optimised, what is reported, and which class an image is encoded with."""
+"""Protects model M2: on an exact toy its bounds are log p(x) and log p(x, y), a one-hot q(y|x) gives the labelled
+bound, and a wrong q(y|x) costs its KL; what is optimised and reported, and which class an image is encoded with."""
 
 import math
 
@@ -180,7 +180,8 @@ def test_a_prior_of_the_class_is_used_for_every_class():
         labels = np.full(12, label)
         z_mean = plain.encode([IMAGES, labels])[0]
         difference = (
-            shifted.elbo_terms([IMAGES, labels], epsilon)["kl"] - plain.elbo_terms([IMAGES, labels], epsilon)["kl"]
+            shifted.elbo_terms([IMAGES, labels], epsilon)["kl"]
+            - plain.elbo_terms([IMAGES, labels], epsilon)["kl"]
         )
         expected = 0.5 * (moved**2 - 2 * moved * z_mean[:, min(label, 1)])
         np.testing.assert_allclose(difference, expected, rtol=1e-3, atol=1e-4)
@@ -238,8 +239,9 @@ def test_saved_and_loaded_it_is_the_same_model(tmp_path):
     assert (loaded.alpha, loaded.labelled_weight, loaded.num_classes) == (2.0, 0.5, 3)
     np.testing.assert_allclose(loaded.classify(IMAGES), model.classify(IMAGES), rtol=1e-6)
     epsilon = np.zeros((12, 2), "float32")
-    for name, value in model.elbo_terms([IMAGES, LABELS], epsilon).items():
-        np.testing.assert_allclose(loaded.elbo_terms([IMAGES, LABELS], epsilon)[name], value, rtol=1e-5)
+    before, after = (each.elbo_terms([IMAGES, LABELS], epsilon) for each in (model, loaded))
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, rtol=1e-5, err_msg=name)
     one, other = (
         each.fit([IMAGES, LABELS], epochs=1, shuffle=False, verbose=0).history for each in (model, loaded)
     )

@@ -58,7 +58,9 @@ def test_as_many_steps_are_made_as_asked_for():
     # Adam's first steps have the length of the learning rate, whatever the gradient is.
     before = classifier().get_weights()[-1]
     for steps in (1, 2):
-        after = train_classifier(classifier(), POINTS, TRUE, steps=steps, learning_rate=1e-4).get_weights()[-1]
+        after = train_classifier(classifier(), POINTS, TRUE, steps=steps, learning_rate=1e-4).get_weights()[
+            -1
+        ]
         np.testing.assert_allclose(np.abs(after - before), steps * 1e-4, rtol=0.1)
 
 
@@ -68,7 +70,7 @@ def test_self_training_uses_confident_answers_and_keeps_given_labels(monkeypatch
     seen = []
     monkeypatch.setattr(training, "train_classifier", lambda c, x, labels, **how: seen.append((labels, how)))
     sure = classifier()
-    sure.set_weights([40 * weight for weight in sure.get_weights()])
+    sure.set_weights([8 * weight for weight in sure.get_weights()])
     logits = sure.predict(POINTS, verbose=0)
     q = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     self_train(sure, POINTS, LABELS, threshold=0.9, rounds=3, steps=5)
@@ -112,7 +114,10 @@ def test_the_phases_freeze_the_classifier_first():
         (lambda: train_classifier(classifier(), POINTS, LABELS, batch_size=0), "batch_size=0"),
         (lambda: train_classifier(classifier(), POINTS, LABELS, seed=-1), "seed=-1"),
         (lambda: train_classifier(classifier(), POINTS, LABELS, learning_rate=0), "learning_rate=0"),
-        (lambda: self_train(classifier(), POINTS, LABELS, threshold=1.5), "threshold=1.5: expected a probability"),
+        (
+            lambda: self_train(classifier(), POINTS, LABELS, threshold=1.5),
+            "threshold=1.5: expected a probability",
+        ),
         (lambda: self_train(classifier(), POINTS, LABELS, threshold=-1), "threshold=-1"),
         (lambda: self_train(classifier(), POINTS, LABELS, rounds=0), "rounds=0"),
     ],

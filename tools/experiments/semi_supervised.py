@@ -52,9 +52,9 @@ def few_labels(
 
     ``unlabelled``: how many images without labels are drawn by the seed (None: all). ``labelled_bound`` and
     ``labelled_loss`` are the weights of the mean bound and the mean cross-entropy of labelled images, where the mean
-    bound of the others has weight 1. ``without`` names a term of M2 that is left out. ``stacked`` is M1+M2: a VAE of all
-    training images, and M2 on its codes. ``neg_elbo`` is that of the test images without their labels, 0 where an arm
-    has none.
+    bound of the others has weight 1. ``without`` names a term of M2 that is left out. ``stacked`` is M1+M2: a VAE of
+    all training images, and M2 on its codes. ``neg_elbo`` is that of the test images without their labels, 0 where an
+    arm has none.
     """
     images, labels, test, test_labels = _drawn(dataset, per_class, unlabelled, seed)
     likelihood: Any = "bernoulli"
