@@ -65,10 +65,10 @@ class LinearClasses:
         return np.exp(self.log_joint(x) - self.log_prob(x)[:, None])
 
     def model(self, *, tilt: float = 1.0, seed: int = 0) -> SemiSupervisedVAE:
-        """This model with the exact q(z|x, y) and q(y|x), as a :class:`~companion.semi_supervised.SemiSupervisedVAE`.
+        """This model, with the exact q(z|x, y) and q(y|x), as a ``SemiSupervisedVAE``.
 
-        Without a tilt its bounds equal :meth:`log_prob` and :meth:`log_joint`. ``tilt`` multiplies the logits of q(y|x):
-        0 makes every class equally likely, and a large number names the most probable one.
+        Without a tilt its bounds equal :meth:`log_prob` and :meth:`log_joint`. ``tilt`` multiplies the logits of
+        q(y|x): 0 makes every class equally likely, and a large number names the most probable one.
         """
         return SemiSupervisedVAE(
             self._encoder(seed),

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from companion.conditional_vae import ConditionalVAE
 from companion.conditional_vae.conditions import check_equally_many
 from companion.errors import BadInput, check_images, check_whole_number
 from companion.schedules import check_number
 from companion.semi_supervised.labels import NO_LABEL, check_partial_labels, check_some_label
+from companion.semi_supervised.model import SemiSupervisedVAE
 
 
 def train_classifier(
@@ -73,27 +75,30 @@ def self_train(
 
 
 def fit_in_phases(
-    model: Any,
+    model: SemiSupervisedVAE,
     x: Any,
     *,
-    frozen_epochs: int,
+    guessed_epochs: int,
     epochs: int,
     learning_rate: float = 1e-3,
     **how: Any,
 ) -> dict[str, keras.callbacks.History]:
-    """Train a :class:`~companion.semi_supervised.SemiSupervisedVAE` whose classifier has learned from labels before.
+    """Train a semi-supervised VAE whose classifier has learned from labels before, on ``x``, ``[images, labels]``.
 
-    First ``frozen_epochs`` with a classifier that stays as it is, so that encoder and decoder learn what its classes
-    look like, then ``epochs`` with all three networks, each phase with a new Adam. ``how`` goes to ``fit``. Returns the
-    histories, ``frozen`` and ``joint``. Taught in chapter 12.
+    First encoder and decoder alone, for ``guessed_epochs``, as a conditional VAE of the labels that are known and of
+    the classifier's most probable class elsewhere, so that they learn what its classes look like. Then, for ``epochs``,
+    all three networks together. ``how`` goes to ``fit``; each phase has a new Adam. Returns the histories, ``guessed``
+    and ``joint``. Taught in chapter 12.
     """
-    histories = {}
-    for name, trainable, length in (("frozen", False, frozen_epochs), ("joint", True, epochs)):
-        model.classifier.trainable = trainable
-        # Keras takes note of what is trainable when it compiles.
-        model.compile(_adam(learning_rate), jit_compile=_jit_compile())
-        histories[name] = model.fit(x, epochs=length, **how)
-    return histories
+    same: dict[str, Any] = {
+        name: getattr(model, name) for name in ("num_classes", "prior", "likelihood", "seed")
+    }
+    conditional = ConditionalVAE(model.encoder, model.decoder, **same)
+    conditional.prior_network = model.prior_network
+    conditional.compile(_adam(learning_rate), jit_compile=_jit_compile())
+    guessed = conditional.fit(model.completed(x), epochs=guessed_epochs, **how)
+    model.compile(_adam(learning_rate), jit_compile=_jit_compile())
+    return {"guessed": guessed, "joint": model.fit(x, epochs=epochs, **how)}
 
 
 def _adam(learning_rate: float) -> keras.optimizers.Adam:

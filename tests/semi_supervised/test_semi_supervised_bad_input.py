@@ -61,9 +61,9 @@ WRONG = {
     "classify a pair": (lambda m: m.classify([IMAGES, LABELS]), "images are a list"),
     "classify flat": (lambda m: m.classify(IMAGES.reshape(6, -1)), r"images have shape \(6, 16\)"),
     "classify bytes": (lambda m: m.classify(255 * IMAGES), "expected pixels in"),
-    "phases": (lambda m: fit_in_phases(m, [IMAGES, LABELS], frozen_epochs=-1, epochs=1), "epochs=-1"),
+    "phases": (lambda m: fit_in_phases(m, [IMAGES, LABELS], guessed_epochs=-1, epochs=1), "epochs=-1"),
     "rate": (
-        lambda m: fit_in_phases(m, [IMAGES, LABELS], frozen_epochs=1, epochs=1, learning_rate=0),
+        lambda m: fit_in_phases(m, [IMAGES, LABELS], guessed_epochs=1, epochs=1, learning_rate=0),
         "learning_rate=0: expected a finite number above 0",
     ),
 }

@@ -1,10 +1,12 @@
 """Protects the trainings of chapter 12: what learns from labels sees labelled images alone, self-training keeps the
 labels that it was given, the phases freeze what they say, and on the digits the model learns."""
 
+import keras
 import numpy as np
 import pytest
 
 from companion import data
+from companion.conditional_vae import ConditionalVAE
 from companion.errors import BadInput
 from companion.semi_supervised import (
     NO_LABEL,
@@ -91,16 +93,49 @@ def test_self_training_trains():
     assert accuracy(again) > 0.9
 
 
-def test_the_phases_freeze_the_classifier_first():
+def small(**own):
     networks = SemiSupervisedVAE.build_networks(SHAPE, 1, hidden=(8,), num_classes=2, seed=0)
-    model = SemiSupervisedVAE(**networks, num_classes=2, seed=0)
-    before = model.classifier.get_weights()[0]
-    fit_in_phases(model, [POINTS, LABELS], frozen_epochs=2, epochs=0, verbose=0)
-    np.testing.assert_array_equal(before, model.classifier.get_weights()[0])
-    histories = fit_in_phases(model, [POINTS, LABELS], frozen_epochs=2, epochs=3, verbose=0, batch_size=20)
-    assert {name: len(each.history["loss"]) for name, each in histories.items()} == {"frozen": 2, "joint": 3}
-    assert not np.allclose(before, model.classifier.get_weights()[0])
-    assert model.classifier.trainable
+    return SemiSupervisedVAE(**networks, num_classes=2, seed=0, **own)
+
+
+def test_the_first_phase_is_a_conditional_vae_of_the_guesses():
+    model, other = small(), small()
+    before = model.classifier.get_weights()
+    how = {"batch_size": 20, "shuffle": False, "verbose": 0}
+    histories = fit_in_phases(model, [POINTS, LABELS], guessed_epochs=2, epochs=0, learning_rate=0.01, **how)
+    for one, same in zip(before, model.classifier.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    named = np.where(LABELS == NO_LABEL, other.classify(POINTS).argmax(axis=1), LABELS)
+    conditional = ConditionalVAE(other.encoder, other.decoder, num_classes=2, seed=0)
+    conditional.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    expected = conditional.fit([POINTS, named], epochs=2, **how).history
+    assert histories["guessed"].history["loss"] == pytest.approx(expected["loss"], rel=1e-4)
+    for one, same in zip(model.decoder.get_weights(), other.decoder.get_weights(), strict=True):
+        np.testing.assert_allclose(one, same, rtol=1e-3, atol=1e-5)
+
+
+def test_the_second_phase_trains_all_three_networks():
+    model = small(prior="learned")
+    before = [
+        part.get_weights()[0]
+        for part in (model.encoder, model.decoder, model.classifier, model.prior_network)
+    ]
+    histories = fit_in_phases(
+        model, [POINTS, LABELS], guessed_epochs=1, epochs=3, batch_size=20, learning_rate=0.01, verbose=0
+    )
+    assert {name: len(each.history["loss"]) for name, each in histories.items()} == {"guessed": 1, "joint": 3}
+    assert "accuracy" in histories["joint"].history
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    parts = (model.encoder, model.decoder, model.classifier, model.prior_network)
+    for first, part in zip(before, parts, strict=True):
+        assert not np.allclose(first, part.get_weights()[0])
+
+
+def test_the_prior_of_classes_is_trained_in_the_first_phase_too():
+    model = small(prior="learned")
+    before = model.prior_network.get_weights()[-1]
+    fit_in_phases(model, [POINTS, LABELS], guessed_epochs=3, epochs=0, learning_rate=0.05, verbose=0)
+    assert not np.allclose(before, model.prior_network.get_weights()[-1])
 
 
 @pytest.mark.parametrize(
@@ -137,12 +172,12 @@ def test_it_learns_the_digits_from_ten_labels_of_each():
     histories = fit_in_phases(
         model,
         repeat_labelled(digits.x_train, labels, 5),
-        frozen_epochs=3,
-        epochs=5,
+        guessed_epochs=5,
+        epochs=4,
         batch_size=100,
         verbose=0,
     )
     history = histories["joint"].history
-    assert history["neg_elbo"][-1] < histories["frozen"].history["neg_elbo"][0] - 40
+    assert history["neg_elbo"][-1] < histories["guessed"].history["neg_elbo"][0] - 40
     named = model.classify(digits.x_test).argmax(axis=1)
     assert np.mean(named == digits.y_test) > 0.8

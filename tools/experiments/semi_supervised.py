@@ -44,7 +44,7 @@ def few_labels(
     labelled_loss: float = 10.0,
     steps: int = 300,
     phases: bool = True,
-    frozen_epochs: int = 5,
+    guessed_epochs: int = 10,
     epochs: int = 6,
     without: str = "nothing",
 ) -> Figures:
@@ -83,8 +83,8 @@ def few_labels(
     )
     keras.utils.set_random_seed(seed)
     x = repeat_labelled(images, labels, times)
-    how: dict[str, Any] = {"frozen_epochs": frozen_epochs if phases else 0}
-    fit_in_phases(model, x, epochs=epochs, batch_size=batch, verbose=0, **how)
+    guessed_epochs = guessed_epochs if phases else 0
+    fit_in_phases(model, x, guessed_epochs=guessed_epochs, epochs=epochs, batch_size=batch, verbose=0)
     hidden_labels = np.full(len(test), NO_LABEL)
     return {
         "error": _error(classifier, test, test_labels),
