@@ -40,8 +40,8 @@ def few_labels(
     latent_dim: int = 2,
     times: int = 50,
     batch: int = 125,
-    labelled_bound: float = 0.02,
-    labelled_loss: float = 10.0,
+    alpha: float = 100.0,
+    labelled_weight: float = 0.2,
     steps: int = 300,
     phases: bool = True,
     guessed_epochs: int = 10,
@@ -50,11 +50,10 @@ def few_labels(
 ) -> Figures:
     """``error`` in per cent of the test images, of the arm ``labels``, ``self_training``, ``m2`` or ``stacked``.
 
-    ``unlabelled``: how many images without labels are drawn by the seed (None: all). ``labelled_bound`` and
-    ``labelled_loss`` are the weights of the mean bound and the mean cross-entropy of labelled images, where the mean
-    bound of the others has weight 1. ``without`` names a term of M2 that is left out. ``stacked`` is M1+M2: a VAE of
-    all training images, and M2 on its codes. ``neg_elbo`` is that of the test images without their labels, 0 where an
-    arm has none.
+    ``unlabelled``: how many images without labels are drawn by the seed (None: all). ``alpha`` and
+    ``labelled_weight`` are those of the model, for labelled images that occur ``times`` times. ``without`` names a term
+    of M2 that is left out. ``stacked`` is M1+M2: a VAE of all training images, and M2 on its codes. ``neg_elbo`` is
+    that of the test images without their labels, 0 where an arm has none.
     """
     images, labels, test, test_labels = _drawn(dataset, per_class, unlabelled, seed)
     likelihood: Any = "bernoulli"
@@ -70,14 +69,12 @@ def few_labels(
     if arm not in ("m2", "stacked"):
         return {"error": _error(classifier, test, test_labels), "neg_elbo": 0.0}
     pair = SemiSupervisedVAE.build_networks(shape, latent_dim, hidden=(hidden, hidden), seed=seed)
-    # Weights per image, from those of the two means.
-    ratio = np.sum(labels == NO_LABEL) / np.sum(labels != NO_LABEL) / times
     model = LEFT_OUT[without](
         pair["encoder"],
         pair["decoder"],
         classifier,
-        alpha=labelled_loss * ratio,
-        labelled_weight=labelled_bound * ratio,
+        alpha=alpha,
+        labelled_weight=labelled_weight,
         likelihood=likelihood,
         seed=seed,
     )
