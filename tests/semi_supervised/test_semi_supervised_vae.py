@@ -11,6 +11,7 @@ from keras import ops
 from companion.conditional_vae import ConditionalVAE, build_cvae_decoder, build_cvae_encoder
 from companion.distributions import DiagonalNormal
 from companion.evaluation import log_likelihood, score
+from companion.likelihoods import Likelihood
 from companion.linear_classes import LinearClasses
 from companion.semi_supervised import NO_LABEL, SemiSupervisedVAE, build_classifier
 
@@ -265,3 +266,14 @@ def test_networks_by_name_are_those_that_the_constructor_builds():
     first, same, others = (build_classifier(SHAPE, 3, seed=seed).get_weights()[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert not np.allclose(first, others)
+
+
+def test_it_models_the_codes_of_another_vae():
+    codes = (5 * RNG.normal(size=(12, 6))).astype("float32")
+    networks = SemiSupervisedVAE.build_networks((6,), 2, hidden=(8,), num_classes=3, seed=0)
+    normal = Likelihood("normal", link="identity")
+    model = SemiSupervisedVAE(**networks, num_classes=3, likelihood=normal, seed=0)
+    model.compile("adam")
+    assert np.isfinite(model.fit([codes, LABELS], epochs=1, verbose=0).history["loss"][0])
+    assert model.classify(codes).shape == (12, 3)
+    assert model.generate([0, 1], seed=0).shape == (2, 6)
