@@ -38,6 +38,7 @@ _MODULES = (
     "iwae",
     "layers",
     "likelihoods",
+    "linear_classes",
     "linear_gaussian",
     "listing",
     "machine",
@@ -47,6 +48,7 @@ _MODULES = (
     "pixel_vae",
     "plots",
     "schedules",
+    "semi_supervised",
     "vae",
     "vq_vae",
 )

@@ -34,6 +34,7 @@ REGISTERED = {
     "companion.likelihoods": ("Likelihood",),
     "companion.pixel_vae": ("PixelVAE",),
     "companion.schedules": ("Cyclical",),
+    "companion.semi_supervised.model": ("SemiSupervisedVAE",),
     "companion.vae": ("VAE",),
     "companion.vq_vae.model": ("VQVAE",),
     "companion.vq_vae.pixel_cnn": ("MaskedConv2D", "PixelCNN", "UniformPrior"),

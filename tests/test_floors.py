@@ -39,6 +39,10 @@ FLOORS = (
     ("vae",),
     ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae", "adversarial"),
     ("linear_gaussian", "pixel_vae"),
+    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
+    ("semi_supervised",),
+    ("linear_gaussian",),
+    ("linear_classes",),
     ("evaluation",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
@@ -58,6 +62,7 @@ EXERCISES = (
     ("exercise", "processes"),
     tuple(f"chapter_{number:02}" for number in range(11)),
     tuple(f"chapter_{number:02}" for number in range(12)),
+    tuple(f"chapter_{number:02}" for number in (*range(11), 12)),
     ("registry",),
     ("solution", "progress_bar", "notebook", "measures"),
     ("submission", "judging"),

@@ -42,6 +42,17 @@ TESTS = {
     "companion/layers.py": ["tests/test_layers.py"],
     "companion/vae.py": ["tests/test_vae.py", "tests/evaluation/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
+    "companion/semi_supervised/model.py": [
+        "tests/semi_supervised/test_semi_supervised_vae.py",
+        "tests/semi_supervised/test_semi_supervised_bad_input.py",
+    ],
+    "companion/semi_supervised/labels.py": ["tests/semi_supervised/test_labels.py"],
+    "companion/semi_supervised/networks.py": [
+        "tests/semi_supervised/test_semi_supervised_vae.py",
+        "tests/semi_supervised/test_semi_supervised_bad_input.py",
+    ],
+    "companion/semi_supervised/training.py": ["tests/semi_supervised/test_training_with_few_labels.py"],
+    "companion/linear_classes.py": ["tests/semi_supervised/test_linear_classes.py"],
     "companion/hierarchical_vae/model.py": [
         "tests/hierarchical_vae/test_hierarchical_vae.py",
         "tests/hierarchical_vae/test_hierarchical_bounds.py",

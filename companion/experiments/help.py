@@ -52,4 +52,7 @@ OPTION_HELP: dict[str, str] = {
     "adversarial_weight": "weight of the encoder's loss against the discriminator of codes",
     "feature_scale": "standard deviation of a feature of the discriminator; the smaller, the less the KL counts",
     "feature_weight": "weight of the feature loss in the decoder's loss, gamma of Larsen et al. (2016)",
+    "labels_per_class": "how many training images of each class keep their label",
+    "alpha": "weight of the classifier's cross-entropy on each image with a label",
+    "labelled_weight": "weight of the bound of each image with a label",
 }

@@ -21,7 +21,7 @@ class Family:
     ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
     ``networks`` are those it can be built with, the default first. ``labels`` says whether it needs labels, and
     ``latent_dim`` whether its code is a single vector of that size. ``batch_norm`` says whether its dense layers can be
-    normalised and have another activation.
+    normalised and have another activation. ``of_data`` are options that concern the data, not the class.
     """
 
     path: str
@@ -30,6 +30,7 @@ class Family:
     labels: bool = False
     latent_dim: bool = True
     batch_norm: bool = True
+    of_data: tuple[str, ...] = ()
 
 
 # A family joins the command line with an entry here; nothing is imported before it is built.
@@ -91,6 +92,13 @@ MODELS = {
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
     "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 3.0}),
     "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0, "feature_scale": 0.1}),
+    "semi_supervised_vae": Family(
+        "companion.semi_supervised:SemiSupervisedVAE",
+        {"labels_per_class": 10, "alpha": 10.0, "labelled_weight": 1.0},
+        labels=True,
+        batch_norm=False,
+        of_data=("labels_per_class",),
+    ),
 }
 NETWORKS = ("dense", "conv")
 SCHEDULES = ("constant", "burda")

@@ -111,6 +111,20 @@ def vq_vae(value: int, shape: Shape, settings: Settings) -> Any:
     return VQVAE(num_embeddings=value, filters=filters, input_shape=shape, seed=settings["seed"])
 
 
+def semi_supervised_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A semi-supervised VAE with alpha = ``value``."""
+    from companion.semi_supervised import SemiSupervisedVAE
+
+    return SemiSupervisedVAE(**_networks(SemiSupervisedVAE, shape, settings), alpha=value)
+
+
+def few_labels(value: float, images: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Black and white images with ten labels of each class, and -1 for the others."""
+    from companion.semi_supervised import keep_labels
+
+    return black_and_white(value, images, labels), keep_labels(labels, 10)
+
+
 def iwae(value: int, shape: Shape, settings: Settings) -> Any:
     """An IWAE with ``value`` draws per image."""
     from companion.iwae import IWAE

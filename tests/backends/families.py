@@ -11,12 +11,14 @@ from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.pixel_vae import PixelVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).uniform(size=(24, *SHAPE)).astype("float32")
 LABELS = np.arange(24) % 3
+FEW_LABELS = np.where(np.arange(24) % 2, LABELS, -1)
 HOW = {"batch_size": 8, "shuffle": False, "verbose": 0}  # three steps per epoch
 LADDER = {"latent_dims": (3, 2)}
 MAPS = {"num_embeddings": 8, "embedding_dim": 4, "filters": (8,)}
@@ -42,6 +44,7 @@ CASES = {
     "aae": (AAE, {"adversarial_weight": 2.0}),
     "vae_gan": (VAEGAN, {"feature_weight": 0.5}),
     "pixel_vae": (PixelVAE, {"filters": 4}),
+    "semi_supervised_vae": (SemiSupervisedVAE, {"num_classes": 3, "alpha": 2.0, "labelled_weight": 0.5}),
 }
 
 
@@ -64,6 +67,8 @@ def new_model(case, optimizer=None):
 
 def data_for(case):
     """Images, or images and labels where the family learns from both."""
+    if CASES[case][0] is SemiSupervisedVAE:
+        return [IMAGES, FEW_LABELS]
     return [IMAGES, LABELS] if CASES[case][0] is ConditionalVAE else IMAGES
 
 

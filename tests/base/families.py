@@ -12,6 +12,7 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.networks import build_decoder, build_encoder
 from companion.pixel_vae import PixelVAE
+from companion.semi_supervised import SemiSupervisedVAE, build_classifier
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -34,6 +35,11 @@ def _conditional(**condition):
     )
 
 
+def _semi_supervised():
+    conditional, classifier = _conditional(num_classes=3), build_classifier(SHAPE, 3, hidden=(8,), seed=3)
+    return SemiSupervisedVAE(conditional.encoder, conditional.decoder, classifier, num_classes=3, seed=0)
+
+
 BUILD = {
     "autoencoder": lambda: Autoencoder(*_pair(False), seed=0),
     "vae": lambda: VAE(*_pair(), seed=0),
@@ -49,8 +55,9 @@ BUILD = {
     "aae": lambda: AAE(*_pair(), seed=0),
     "vae_gan": lambda: VAEGAN(*_pair(), seed=0),
     "pixel": lambda: PixelVAE(*_pair(), filters=2, seed=0),
+    "semi": _semi_supervised,
 }
-CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
 

@@ -17,6 +17,7 @@ from companion.iwae import IWAE, implied_posterior, log_joint
 from companion.likelihoods import Likelihood
 from companion.networks import build_conv_decoder, build_conv_encoder
 from companion.pixel_vae import PixelVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -35,6 +36,7 @@ FAMILIES = {
     "IWAE, doubly reparameterized": (IWAE, {"num_samples": 2, "doubly_reparameterized": True}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "ConditionalVAE of vectors": (ConditionalVAE, {"condition_shape": (2,)}),
+    "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),
     "top-down": (HierarchicalVAE, {"latent_dims": (3, 2), "inference": "top_down", "warm_up_steps": 3}),
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3, "cooling_steps": 3}),

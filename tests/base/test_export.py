@@ -22,6 +22,7 @@ WITHOUT_NOISE = {
     "aae": ("z_mean", "z_log_var"),
     "vae_gan": ("z_mean", "z_log_var"),
     "pixel_vae": ("z_mean", "z_log_var"),
+    "semi_supervised_vae": ("z_mean", "z_log_var", "log_q"),
 }
 
 
@@ -40,6 +41,10 @@ def compare(model, exported, case):
     if "logits" not in WITHOUT_NOISE[case]:
         z = out["z"]
         y = tuple(x) if isinstance(x, list) else x
+        if case == "semi_supervised_vae":  # whose codes are those of every class
+            z, y = np.reshape(z, (-1, 2)), model.with_each_class(IMAGES)
+            np.testing.assert_array_equal(np.shape(out["logits"]), (24, 3, *SHAPE))
+            out = {**out, "logits": np.reshape(out["logits"], (-1, *SHAPE))}
         np.testing.assert_allclose(out["logits"], model.logits_of(z, y), rtol=1e-4, atol=1e-4)
         assert not np.allclose(out["z"], exported.serve(x)["z"])
 

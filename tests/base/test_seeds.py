@@ -27,6 +27,7 @@ from companion.iwae import IWAE, implied_posterior
 from companion.layers import Sampling
 from companion.linear_gaussian import LinearGaussian
 from companion.pixel_vae import PixelVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, PixelCNN, UniformPrior, VectorQuantizer
 
@@ -44,6 +45,7 @@ FAMILIES = {
     "PixelVAE": (PixelVAE, {"filters": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3}),
     "learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
+    "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3}),
     "VQVAE": (VQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
@@ -59,7 +61,7 @@ def model_of(name, seed=5):
 
 
 def pair(name):
-    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior") else IMAGES
+    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior", "SemiSupervisedVAE") else IMAGES
 
 
 def flat(result):

@@ -19,6 +19,7 @@ NARROW = {
     "iwae": ["--hidden", "8", "--num-samples", "2"],
     "aae": ["--hidden", "8", "--adversarial-weight", "2"],
     "vae_gan": ["--hidden", "8", "--feature-weight", "0.5"],
+    "semi_supervised_vae": ["--hidden", "8", "--labels-per-class", "1"],
 }
 
 
