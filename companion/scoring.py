@@ -16,6 +16,11 @@ from companion.errors import BadInput, check_choice, check_whole_number
 # The names of companion.evaluation.anomaly.SCORES, repeated because that module imports Keras; a test compares the two.
 SCORES = ("reconstruction", "neg_elbo", "likelihood", "complexity", "ratio")
 COLUMNS = ("index", "score", "flag")
+# What the command hands on; in messages these names become options.
+ARGUMENTS = (
+    *("out", "score", "k", "normal", "false_positive_rate"),
+    *("threshold", "array", "chunk", "seed", "overwrite"),
+)
 
 
 class Scored(NamedTuple):
@@ -58,7 +63,7 @@ def score_file(
     anomaly.check_scores_images(model, check_choice("score", score, SCORES))
     _check_out(Path(out), overwrite)
     if normal is not None and threshold is not None:
-        raise BadInput("normal and threshold were both given: expected one of the two; leave one out.")
+        raise BadInput("normal and threshold were both given: expected at most one of the two; leave one out.")
     how = {"score": score, "k": check_whole_number("k", k), "seed": check_whole_number("seed", seed, at_least=0)}
     images = _fitting(model, ImageChunks(data, array=array, size=chunk))
     if normal is not None:
@@ -101,11 +106,10 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the model, score the file and print one line with the result."""
-    from companion.loading import load
-
-    names = ("out", "score", "k", "normal", "false_positive_rate", "threshold", "array", "chunk", "seed", "overwrite")
-    model = load(arguments.model, compile=False)
-    done = score_file(model, arguments.data, **{name: getattr(arguments, name) for name in names})
+    for path in filter(None, (arguments.data, arguments.normal)):
+        ImageChunks(path, array=arguments.array)  # a wrong file is named before Keras is imported, which takes seconds
+    model = _loaded(arguments.model)
+    done = score_file(model, arguments.data, **{name: getattr(arguments, name) for name in ARGUMENTS})
     flags = (
         "no flags, for there is neither --normal nor --threshold"
         if done.threshold is None
@@ -113,6 +117,20 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(f"{arguments.out}: {done.images} images scored, {flags}.")
     return 0
+
+
+def _loaded(path: str) -> Any:
+    from companion.loading import load
+
+    try:
+        return load(path, compile=False)
+    except BadInput:
+        raise
+    except Exception as error:  # of many kinds, by what is wrong with the file
+        raise BadInput(
+            f"{path} cannot be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__}): expected "
+            f"what model.save('model.keras') of this package wrote; save the model again."
+        ) from error
 
 
 def _scores(model: Any, images: ImageChunks, how: dict[str, Any]) -> Iterator[np.ndarray]:
@@ -138,7 +156,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
     if out.is_dir() or (out.exists() and not overwrite):
         kind = "is a folder" if out.is_dir() else "exists"
         raise BadInput(
-            f"out={str(out)!r} {kind}: expected the path of a new file; choose another, or pass overwrite=True for a file."
+            f"out={str(out)!r} {kind}: expected the path of a new file; choose another, or have a file replaced with overwrite=True (on the command line --overwrite)."
         )
     if not out.absolute().parent.is_dir():
         raise BadInput(f"out={str(out)!r}: its folder does not exist; make the folder first.")

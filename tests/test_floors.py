@@ -29,9 +29,10 @@ FLOORS = (
     ("base",),
     ("autoencoder",),
     ("vae",),
-    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
-    ("linear_gaussian",),
+    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae", "denoising"),
+    ("linear_gaussian", "miwae"),
     ("evaluation",),
+    ("scoring",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
     ("experiments",),
@@ -42,7 +43,7 @@ FLOORS = (
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("exercise",),
-    tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(f"chapter_{number:02}" for number in (*range(11), 13)),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),

@@ -9,6 +9,7 @@ from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.miwae import MIWAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -36,6 +37,7 @@ CASES = {
     "discrete_vae with cooling": (DiscreteVAE, {**CHOICES, "cooling_steps": 8, "hard": True}),
     "iwae": (IWAE, {"num_samples": 3}),
     "iwae doubly reparameterized": (IWAE, {"num_samples": 3, "doubly_reparameterized": True}),
+    "miwae": (MIWAE, {"num_samples": 3}),
 }
 
 

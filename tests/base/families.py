@@ -9,6 +9,7 @@ from companion.conditional_vae.networks import build_cvae_decoder, build_cvae_en
 from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.miwae import MIWAE
 from companion.networks import build_decoder, build_encoder
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
@@ -44,8 +45,10 @@ BUILD = {
     "vq": lambda: VQVAE(input_shape=SHAPE, filters=(4,), num_embeddings=4, embedding_dim=2, seed=0),
     "discrete": lambda: DiscreteVAE(*_pair(False, 6), num_latents=2, num_categories=3, seed=0),
     "iwae": lambda: IWAE(*_pair(), num_samples=3, seed=0),
+    "miwae": lambda: MIWAE(*_pair(), num_samples=3, seed=0),
 }
 CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+MISSING_IS_NAN = ("miwae",)  # NaN is a missing pixel there, and no mistake
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
 

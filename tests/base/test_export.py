@@ -19,6 +19,7 @@ WITHOUT_NOISE = {
     "vq_vae": ("logits", "codes", "encoded", "embedded"),
     "discrete_vae": ("log_q",),
     "iwae": ("z_mean", "z_log_var"),
+    "miwae": ("z_mean", "z_log_var"),
 }
 
 
