@@ -194,7 +194,9 @@ def _choose_backend(arguments: argparse.Namespace) -> None:
 
 def _as_typed(message: str) -> str:
     """``latent_dim=-1`` as typed on the command line, ``--latent-dim -1``; not inside a path."""
-    names = "|".join(name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES, *SCORING_NAMES) if name != "model")
+    names = "|".join(
+        name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES, *SCORING_NAMES) if name != "model"
+    )
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 
 

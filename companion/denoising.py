@@ -1,4 +1,4 @@
-"""Denoising with a VAE: noise on what the encoder sees, the clean image as what the decoder is asked for. Chapter 13."""
+"""Denoising with a VAE: the encoder sees noise, the decoder is asked for the clean image. Chapter 13."""
 
 import math
 from typing import Any

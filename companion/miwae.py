@@ -93,7 +93,9 @@ class MIWAE(IWAE):
         array = as_array(x, what)
         if array.dtype.kind != "f" and "float" not in array.dtype.name:
             return super().checked(array, what)  # no NaN can be in it
-        missing = np.isnan(array.astype("float32")) if is_real_dtype(array.dtype) else np.zeros(array.shape, bool)
+        missing = (
+            np.isnan(array.astype("float32")) if is_real_dtype(array.dtype) else np.zeros(array.shape, bool)
+        )
         if array.size and missing.all():
             raise BadInput(
                 f"{what} of shape {array.shape} have no observed pixel: expected numbers, and NaN in some places; pass "

@@ -63,8 +63,15 @@ def score_file(
     anomaly.check_scores_images(model, check_choice("score", score, SCORES))
     _check_out(Path(out), overwrite)
     if normal is not None and threshold is not None:
-        raise BadInput("normal and threshold were both given: expected at most one of the two; leave one out.")
-    how = {"score": score, "k": check_whole_number("k", k), "seed": check_whole_number("seed", seed, at_least=0)}
+        raise BadInput(
+            "normal and threshold were both given: expected at most one of the two; leave one out."
+        )
+    how = {
+        "score": score,
+        "k": check_whole_number("k", k),
+        "seed": check_whole_number("seed", seed, at_least=0),
+    }
+    chunk = check_whole_number("chunk", chunk)
     images = _fitting(model, ImageChunks(data, array=array, size=chunk))
     if normal is not None:
         known = _fitting(model, ImageChunks(normal, array=array, size=chunk))
@@ -85,20 +92,34 @@ def score_file(
 def add_to(commands: Any) -> None:
     """Add the command to the command line's ``commands``."""
     parser = commands.add_parser(
-        "score", help="score the images of a file with a trained model, and flag anomalies", allow_abbrev=False
+        "score",
+        help="score the images of a file with a trained model, and flag anomalies",
+        allow_abbrev=False,
     )
     parser.add_argument("model", metavar="MODEL.keras", help="what model.save wrote")
     parser.add_argument("--data", required=True, metavar="FILE.npz", help="the images to score")
     parser.add_argument("--out", default="scores.csv", metavar="FILE", help="default: scores.csv")
     parser.add_argument("--score", default="neg_elbo", metavar="NAME", help=f"one of: {', '.join(SCORES)}")
     parser.add_argument("--k", type=int, default=100, metavar="N", help="draws per image (default: 100)")
-    parser.add_argument("--normal", metavar="FILE.npz", help="normal images, which set the threshold of the flags")
     parser.add_argument(
-        "--false-positive-rate", type=float, default=0.05, metavar="P", help="what --normal aims at (default: 0.05)"
+        "--normal", metavar="FILE.npz", help="normal images, which set the threshold of the flags"
     )
-    parser.add_argument("--threshold", type=float, metavar="NATS", help="flag scores above it, without --normal")
-    parser.add_argument("--array", metavar="NAME", help="the array in the files (default: images, or the only one)")
-    parser.add_argument("--chunk", type=int, default=CHUNK, metavar="N", help=f"images at a time (default: {CHUNK})")
+    parser.add_argument(
+        "--false-positive-rate",
+        type=float,
+        default=0.05,
+        metavar="P",
+        help="what --normal aims at (default: 0.05)",
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="NATS", help="flag scores above it, without --normal"
+    )
+    parser.add_argument(
+        "--array", metavar="NAME", help="the array in the files (default: images, or the only one)"
+    )
+    parser.add_argument(
+        "--chunk", type=int, default=CHUNK, metavar="N", help=f"images at a time (default: {CHUNK})"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the noise (default: 0)")
     parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there")
     parser.set_defaults(options=parser.options)
@@ -107,7 +128,9 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Load the model, score the file and print one line with the result."""
     for path in filter(None, (arguments.data, arguments.normal)):
-        ImageChunks(path, array=arguments.array)  # a wrong file is named before Keras is imported, which takes seconds
+        ImageChunks(
+            path, array=arguments.array
+        )  # a wrong file is named before Keras is imported, which takes seconds
     model = _loaded(arguments.model)
     done = score_file(model, arguments.data, **{name: getattr(arguments, name) for name in ARGUMENTS})
     flags = (
@@ -156,7 +179,8 @@ def _check_out(out: Path, overwrite: bool) -> None:
     if out.is_dir() or (out.exists() and not overwrite):
         kind = "is a folder" if out.is_dir() else "exists"
         raise BadInput(
-            f"out={str(out)!r} {kind}: expected the path of a new file; choose another, or have a file replaced with overwrite=True (on the command line --overwrite)."
+            f"out={str(out)!r} {kind}: expected the path of a new file; choose another, or have a file replaced with "
+            f"overwrite=True (on the command line --overwrite)."
         )
     if not out.absolute().parent.is_dir():
         raise BadInput(f"out={str(out)!r}: its folder does not exist; make the folder first.")

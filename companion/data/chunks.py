@@ -69,7 +69,9 @@ class ImageChunks:
             if member.read(1):
                 raise BadInput(f"{what} is longer than its header says; save or download the file again.")
         if self.dtype == np.uint8 and largest <= 1:
-            as_pixels(np.zeros((1, *self.shape[1:]), "uint8"), what)  # which says what to do with binary bytes
+            as_pixels(
+                np.zeros((1, *self.shape[1:]), "uint8"), what
+            )  # which says what to do with binary bytes
 
     def _chosen(self, archive: zipfile.ZipFile, array: str | None) -> str:
         """The array that holds the images."""
@@ -77,8 +79,8 @@ class ImageChunks:
         wanted = array or ("images" if "images" in found or len(found) != 1 else found[0])
         if wanted not in found:
             raise BadInput(
-                f"{self.path} has {', '.join(found) or 'no array at all'}, and no {wanted}: expected an array of images; "
-                f"pass array= with the name of one of them, or save it with {_SAVE}."
+                f"{self.path} has {', '.join(found) or 'no array at all'}, and no {wanted}: expected an array of "
+                f"images; pass array= with the name of one of them, or save it with {_SAVE}."
             )
         return wanted
 
@@ -90,8 +92,8 @@ class ImageChunks:
         shape, fortran_order, dtype = _READERS[version](member)
         if dtype.hasobject:
             raise BadInput(
-                f"{what} holds pickled Python objects, which are never loaded, for they can run code; expected numbers; "
-                f"stack the images into one uint8 or float32 array and save with {_SAVE}."
+                f"{what} holds pickled Python objects, which are never loaded, for they can run code; expected "
+                f"numbers; stack the images into one uint8 or float32 array and save with {_SAVE}."
             )
         if fortran_order and len(shape) > 1:
             raise BadInput(
@@ -121,7 +123,15 @@ def _faults_named(what: str) -> Iterator[None]:
         yield
     except BadInput:
         raise
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise BadInput(
             f"{what} cannot be read as .npz ({error}): it is truncated, damaged or another kind of file; expected "
             f"arrays saved with {_SAVE}; save or download the file again."

@@ -151,7 +151,9 @@ def detection(normal: Any, anomalous: Any) -> Detection:
     )
 
 
-def interval_with_images(figures: Sequence[float], stderrs: Sequence[float], level: float = LEVEL) -> Interval:
+def interval_with_images(
+    figures: Sequence[float], stderrs: Sequence[float], level: float = LEVEL
+) -> Interval:
     """The mean of ``figures`` over seeds, with an interval that includes the sampling of the test images.
 
     Under all seeds the test images are the same, so their part of the variance, the mean of ``stderrs`` squared, does
@@ -172,9 +174,9 @@ def interval_with_images(figures: Sequence[float], stderrs: Sequence[float], lev
 def threshold(normal: Any, false_positive_rate: float = 0.05) -> float:
     """The threshold that at most a share ``false_positive_rate`` of new normal images exceeds, on average.
 
-    ``normal`` ``(n,)`` are the scores of normal images that were not trained on. The result is the m-th
-    largest of them, with m = floor((n + 1) * false_positive_rate), and an image whose score exceeds it is flagged. If a new
-    normal image is one more draw like those, that happens with a probability of at most m / (n + 1), whatever the
+    ``normal`` ``(n,)`` are the scores of normal images that were not trained on. The result is the m-th largest of
+    them, with m = floor((n + 1) * false_positive_rate), and an image whose score exceeds it is flagged. If a new normal
+    image is one more draw like those, that happens with a probability of at most m / (n + 1), whatever the
     distribution of scores.
     Raises :class:`~companion.errors.BadInput` for a rate outside (0, 1) and for fewer images than it needs, 1 / rate -
     1. Source: Bates et al. (2023). Taught in chapter 13.
@@ -195,7 +197,7 @@ def rate_interval(n: int, false_positive_rate: float = 0.05, level: float = LEVE
 
 
 def check_rate(n: int, rate: float) -> int:
-    """How many of ``n`` normal images reach the threshold for a false-positive ``rate``; raises as :func:`threshold`."""
+    """How many of ``n`` normal images reach the threshold for a false-positive ``rate``."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1:
         raise BadInput(
             f"false_positive_rate={rate!r}: expected a number between 0 and 1; pass false_positive_rate=0.05."

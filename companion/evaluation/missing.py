@@ -21,7 +21,7 @@ from companion.tensors import Tensor
 from companion.vae import VAE
 
 DECODED_AT_ONCE = 5000
-ROWS, COLUMNS = 1, 2  # axes of a stack of images
+ROWS = 1  # their axis in a stack of images
 
 
 def hide_at_random(images: Any, share: float = 0.5, seed: int = 0) -> np.ndarray:
@@ -45,8 +45,8 @@ def hide_rows(images: Any, first: int, last: int) -> np.ndarray:
     height = hidden.shape[ROWS] if hidden.ndim > ROWS else 0
     if not 0 <= first < last <= height or last - first == height:
         raise BadInput(
-            f"first={first!r} and last={last!r} in images of {height} rows: expected some but not all of them; pass for "
-            f"example first={height // 2}, last={height}."
+            f"first={first!r} and last={last!r} in images of {height} rows: expected some but not all of them; pass "
+            f"for example first={height // 2}, last={height}."
         )
     hidden[:, first:last] = np.nan
     return hidden
@@ -115,9 +115,7 @@ def impute_by_importance(
     images, k = _checked(model, images), check_whole_number("k", k)
     generator = _generator(seed)
     completed = []
-    for observed, filled in batches(
-        images, _started(images, start), batch_size=max(1, DECODED_AT_ONCE // k)
-    ):
+    for observed, filled in batches(images, _started(images, start), batch_size=max(1, DECODED_AT_ONCE // k)):
         mean = _weighted_mean(model, observed, filled, k, generator)  # (batch, *image_shape)
         completed.append(np.where(np.isnan(observed), mean, observed))
     return np.concatenate(completed)
@@ -140,7 +138,9 @@ def imputation_error(completed: Any, images: Any, hidden: Any) -> float:
     return float(np.sqrt(np.mean((arrays[0] - arrays[1])[missing] ** 2)))
 
 
-def _weighted_mean(model: VAE, observed: np.ndarray, filled: np.ndarray, k: int, generator: Any) -> np.ndarray:
+def _weighted_mean(
+    model: VAE, observed: np.ndarray, filled: np.ndarray, k: int, generator: Any
+) -> np.ndarray:
     z_mean, z_log_var, _ = model.encoder(filled)
     posterior = DiagonalNormal(z_mean, z_log_var)
     mean, log_var = posterior.parameters
@@ -176,9 +176,7 @@ def _checked(model: Any, images: Any) -> np.ndarray:
     check_one_layer(model)
     array = as_array(images, "images").astype("float32", copy=False)
     missing = np.isnan(array)
-    check_images(
-        np.where(missing, 0, array), model.image_shape, in_unit_interval=model.in_unit_interval
-    )
+    check_images(np.where(missing, 0, array), model.image_shape, in_unit_interval=model.in_unit_interval)
     if not missing.any():
         raise BadInput(
             f"images of shape {array.shape} have no missing pixel: expected NaN in some places; pass "

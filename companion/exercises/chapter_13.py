@@ -24,9 +24,13 @@ decibels_of_two = Exercise(
     unit="one number, in decibels",
     rtol=1e-3,
     mistakes=(
-        Mistake(lambda: 22.596373, "That is the PSNR of the mean error; take the PSNR of each picture first."),
+        Mistake(
+            lambda: 22.596373, "That is the PSNR of the mean error; take the PSNR of each picture first."
+        ),
         Mistake(lambda: -25.0, "The sign is turned: a smaller error is more decibels."),
-        Mistake(lambda: 50.0, "The factor 20 belongs to the root of the error; for the squared error it is 10."),
+        Mistake(
+            lambda: 50.0, "The factor 20 belongs to the root of the error; for the squared error it is 10."
+        ),
         Mistake(lambda: 57.564627, "That is the natural logarithm; decibels use that to the base of ten."),
         Mistake(lambda: 2.5, "The factor of ten is missing: ten decibels are a factor of ten in the error."),
     ),
@@ -121,7 +125,11 @@ fixed_point_of_the_chain = Exercise(
             "The noise enters with its variance, scale squared, not with its standard deviation.",
         ),
         Mistake(
-            lambda a, b, s, x: [*_one_step(a, b, s, x)[:2], _one_step(a, b, s, x)[0], _one_step(a, b, s, x)[3]],
+            lambda a, b, s, x: [
+                *_one_step(a, b, s, x)[:2],
+                _one_step(a, b, s, x)[0],
+                _one_step(a, b, s, x)[3],
+            ],
             "The third number is the result of one step from 0; at the fixed point m = a + b m, so solve for m.",
         ),
         Mistake(
@@ -175,7 +183,9 @@ threshold_from_normals = Exercise(
             "One place too low: the m-th largest score itself is the threshold.",
         ),
         Mistake(
-            lambda normal, anomalous, rate: float(np.sort(normal)[math.floor((len(normal) + 1) * rate + 1e-9) - 1]),
+            lambda normal, anomalous, rate: float(
+                np.sort(normal)[math.floor((len(normal) + 1) * rate + 1e-9) - 1]
+            ),
             "That is the lower end: large scores are the unusual ones.",
         ),
         Mistake(

@@ -25,6 +25,7 @@ COMMON: Mapping[str, Any] = {
     "seed": 0,
 }
 SHOWN_IMAGES = 12
+TEST_NOISE = 0.4  # standard deviation of the noise that the images to restore have
 #: Codes of two coordinates, one per row of a picture.
 THREE_CODES = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
 Figures = dict[str, float]
@@ -140,6 +141,27 @@ def _decoded_draws(model: Any, x: Any) -> BookFigure:
     return originals_and_reconstructions(shown, draws)
 
 
+def _with_noise(x: Any) -> np.ndarray:
+    from companion.denoising import add_noise
+
+    return add_noise(x, TEST_NOISE, seed=0)
+
+
+def _restored_decibels(model: Any, x: Any) -> Figures:
+    from companion.denoising import psnr
+
+    noisy = _with_noise(x)
+    decibels = {"before": noisy, "after": model.reconstruct(noisy)}
+    return {**_elbo(model, x), **{name: float(psnr(shown, x).mean()) for name, shown in decibels.items()}}
+
+
+def _restored(model: Any, x: Any) -> BookFigure:
+    noisy = _with_noise(x)[:SHOWN_IMAGES]
+    return originals_and_reconstructions(
+        x[:SHOWN_IMAGES], {"with noise": noisy, "restored": model.reconstruct(noisy)}
+    )
+
+
 #: Every control by the name of its choice, in the order of the chapters.
 CHOICES: Mapping[str, Choice] = {
     "code_size": Choice(
@@ -191,5 +213,11 @@ CHOICES: Mapping[str, Choice] = {
         "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
         "median standard deviation of q {width:.2f}",
         models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,
+    ),
+    "noise": Choice(
+        "13", "largest noise in training", (0, 0.2, 0.4, 0.8), 0.4,
+        "images with noise of 0.4 at {before:.1f} dB, restored {after:.1f} dB; clean, the negative ELBO is "
+        "{neg_elbo:.1f} nats per unseen image",
+        models.denoising_vae, _restored_decibels, _restored,
     ),
 }  # fmt: skip

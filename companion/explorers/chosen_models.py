@@ -113,3 +113,13 @@ def iwae(value: int, shape: Shape, settings: Settings) -> Any:
     from companion.iwae import IWAE
 
     return IWAE(**_networks(IWAE, shape, settings), num_samples=value)
+
+
+def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A VAE whose encoder sees noise of up to ``value`` in training."""
+    from companion.denoising import denoising_encoder
+    from companion.vae import VAE
+
+    networks = _networks(VAE, shape, settings)
+    networks["encoder"] = denoising_encoder(networks["encoder"], 0.0, value, seed=settings["seed"])
+    return VAE(**networks)

@@ -51,7 +51,9 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     """Files of 1 and of 40 megabytes; the peak of both is that of a few chunks."""
     peaks = []
     for n in (1_280, 51_200):
-        path = saved(tmp_path, images=np.tile(RNG.integers(0, 256, (64, 28, 28), dtype="uint8"), (n // 64, 1, 1)))
+        path = saved(
+            tmp_path, images=np.tile(RNG.integers(0, 256, (64, 28, 28), dtype="uint8"), (n // 64, 1, 1))
+        )
         chunks, seen = ImageChunks(path, size=64), 0
         tracemalloc.start()
         for part in chunks:

@@ -90,7 +90,10 @@ def test_batches_of_draws_do_not_change_what_is_estimated(monkeypatch):
 
 def test_complexity_is_the_shortest_compressed_length_in_nats():
     rng = np.random.default_rng(0)
-    plain, ramp = np.full((16, 16, 1), 0.4), np.broadcast_to(np.linspace(0, 1, 16)[:, None, None], (16, 16, 1))
+    plain, ramp = (
+        np.full((16, 16, 1), 0.4),
+        np.broadcast_to(np.linspace(0, 1, 16)[:, None, None], (16, 16, 1)),
+    )
     noise = rng.uniform(size=(16, 16, 1))
     found = anomaly.complexity(np.stack([plain, ramp, ramp.transpose(1, 0, 2), noise]))
     assert found[0] < found[1] < found[3]
@@ -160,7 +163,9 @@ def test_the_threshold_is_the_mth_largest_normal_score():
     assert anomaly.threshold(scores, 0.1) == 17.0
     assert anomaly.threshold(scores, 0.149) == 17.0
     assert anomaly.threshold(scores, 0.15) == 16.0
-    assert anomaly.threshold(np.arange(99.0), 0.05) == 94.0  # (99 + 1) * 0.05 is 5, whatever floating point says
+    assert (
+        anomaly.threshold(np.arange(99.0), 0.05) == 94.0
+    )  # (99 + 1) * 0.05 is 5, whatever floating point says
     assert anomaly.threshold(np.arange(199.0)) == 189.0
     assert anomaly.threshold([3.0], 0.5) == 3.0
 
@@ -206,8 +211,8 @@ BAD = {
     "false_positive_rate=1:": lambda: anomaly.threshold([1.0, 2.0], 1),
     "false_positive_rate='few'": lambda: anomaly.threshold([1.0, 2.0], "few"),
     "false_positive_rate=True": lambda: anomaly.threshold([1.0, 2.0], True),
-    "normal has 18 images, too few for false_positive_rate=0.05: expected at least 19": lambda: anomaly.threshold(
-        np.arange(18.0), 0.05
+    "normal has 18 images, too few for false_positive_rate=0.05: expected at least 19": lambda: (
+        anomaly.threshold(np.arange(18.0), 0.05)
     ),
     "normal has shape (0,)": lambda: anomaly.threshold([], 0.5),
     "n=0": lambda: anomaly.rate_interval(0),

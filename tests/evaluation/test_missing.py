@@ -49,7 +49,8 @@ def test_importance_sampling_tends_to_the_conditional_mean():
     exact = EXACT.complete(x)
     gone = np.isnan(x)
     errors = [
-        rms((missing.impute_by_importance(vae, x, k=k, start=0.5, seed=0) - exact)[gone]) for k in (1, 30, 3000)
+        rms((missing.impute_by_importance(vae, x, k=k, start=0.5, seed=0) - exact)[gone])
+        for k in (1, 30, 3000)
     ]
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
     assert errors[2] < 0.01
@@ -69,15 +70,19 @@ def test_with_draws_the_chain_has_the_spread_of_the_exact_posterior():
     """The code is drawn given a drawn pixel, not given its mean, so that the pair has the right joint distribution."""
     one_pixel = LinearGaussian(np.array([[1.0], [1.0]]), np.zeros(2), 1.0)
     x = np.array([[1.0, np.nan]] * 4000, "float32")
-    drawn = missing.impute_by_chain(one_pixel.vae(), x, steps=2, draw=True, start=np.full((4000, 2), 0.5), seed=0)
-    meant = missing.impute_by_chain(one_pixel.vae(), x, steps=2, draw=False, start=np.full((4000, 2), 0.5), seed=0)
+    drawn = missing.impute_by_chain(
+        one_pixel.vae(), x, steps=2, draw=True, start=np.full((4000, 2), 0.5), seed=0
+    )
+    meant = missing.impute_by_chain(
+        one_pixel.vae(), x, steps=2, draw=False, start=np.full((4000, 2), 0.5), seed=0
+    )
     # The decoder's mean after two steps is z: variance 1/3 of the posterior, and with draws (1/3)^2 (1/3 + 1) more.
     assert meant[:, 1].var() == pytest.approx(1 / 3 + 1 / 27, rel=0.08)
     assert drawn[:, 1].var() == pytest.approx(1 / 3 + 1 / 27 + 1 / 9, rel=0.08)
 
 
 def test_the_average_is_taken_over_the_second_half():
-    """With a decoder that ignores the code every step gives the same; the sum is divided by the steps that were kept."""
+    """Where the decoder ignores the code every step gives the same, and the sum is divided by the steps that count."""
     still = LinearGaussian(np.array([[1e-6], [1e-6], [1e-6]]), np.array([0.2, 0.4, 0.6]), 0.1)
     x = np.array([[0.2, np.nan, 0.6]], "float32")
     for steps in (2, 3, 10, 11):
@@ -107,9 +112,13 @@ def test_observed_pixels_stay_and_missing_ones_are_filled(way, new_vae):
 def test_means_and_neighbours_by_hand():
     train = np.array([[[0.0, 0.2]], [[1.0, 0.8]], [[0.9, np.nan]]], "float32")[..., None]
     holes = np.array([[[0.95, np.nan]], [[np.nan, 0.3]]], "float32")[..., None]
-    np.testing.assert_allclose(missing.impute_by_mean(holes, train)[:, 0, :, 0], [[0.95, 0.5], [1.9 / 3, 0.3]], rtol=1e-6)
+    np.testing.assert_allclose(
+        missing.impute_by_mean(holes, train)[:, 0, :, 0], [[0.95, 0.5], [1.9 / 3, 0.3]], rtol=1e-6
+    )
     # For the first image the nearest that shows the pixel is the second one, not the third.
-    np.testing.assert_allclose(missing.impute_by_nearest(holes, train)[:, 0, :, 0], [[0.95, 0.8], [0.0, 0.3]], rtol=1e-6)
+    np.testing.assert_allclose(
+        missing.impute_by_nearest(holes, train)[:, 0, :, 0], [[0.95, 0.8], [0.0, 0.3]], rtol=1e-6
+    )
     both = missing.impute_by_nearest(holes, train, neighbours=2)
     np.testing.assert_allclose(both[:, 0, :, 0], [[0.95, 0.5], [0.5, 0.3]], rtol=1e-6)
     never = np.full((2, 1, 2, 1), np.nan, "float32")
@@ -153,7 +162,9 @@ def test_where_it_starts(new_vae):
     """q(z|x) depends on what stands in the missing places: with one draw there is nothing but q."""
     model = new_vae()
     zeros = missing.impute_by_importance(model, HOLES, k=1)
-    np.testing.assert_array_equal(zeros, missing.impute_by_importance(model, HOLES, k=1, start=np.zeros(SHAPE)))
+    np.testing.assert_array_equal(
+        zeros, missing.impute_by_importance(model, HOLES, k=1, start=np.zeros(SHAPE))
+    )
     assert not np.array_equal(zeros, missing.impute_by_importance(model, HOLES, k=1, start=1.0))
     assert not np.array_equal(zeros, missing.impute_by_importance(model, HOLES, k=1, start=IMAGES))
 
@@ -167,7 +178,9 @@ def bad(new_vae):
         "have shape (12, 4, 4)": lambda: missing.impute_by_importance(model, HOLES[..., 0]),
         "expected pixels in [0, 1]": lambda: missing.impute_by_importance(model, HOLES * 255),
         "k=0: expected a whole number": lambda: missing.impute_by_importance(model, HOLES, k=0),
-        "steps=1: expected a whole number of at least 2": lambda: missing.impute_by_chain(model, HOLES, steps=1),
+        "steps=1: expected a whole number of at least 2": lambda: missing.impute_by_chain(
+            model, HOLES, steps=1
+        ),
         "seed=-1": lambda: missing.impute_by_chain(model, HOLES, seed=-1),
         "start has shape (3,)": lambda: missing.impute_by_chain(model, HOLES, start=[1, 2, 3]),
         "start holds NaN": lambda: missing.impute_by_chain(model, HOLES, start=HOLES),
@@ -182,7 +195,9 @@ def bad(new_vae):
         "first=0 and last=4": lambda: missing.hide_rows(IMAGES, 0, 4),
         "first=2 and last=2": lambda: missing.hide_rows(IMAGES, 2, 2),
         "0 pixels of hidden are NaN": lambda: missing.imputation_error(IMAGES, IMAGES, IMAGES),
-        "completed, images and hidden have shapes": lambda: missing.imputation_error(IMAGES[:1], IMAGES, HOLES),
+        "completed, images and hidden have shapes": lambda: missing.imputation_error(
+            IMAGES[:1], IMAGES, HOLES
+        ),
         "layers": lambda: missing.impute_by_chain(layered, HOLES),
     }
 

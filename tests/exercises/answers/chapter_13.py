@@ -76,7 +76,12 @@ WRONG = {
     "own_anomalies": [
         ({"auroc": {"all": (0.7, 0.6, 0.8)}, "promised": 0.05, "met": 0.06, "because": REASON}, "each kind"),
         (
-            {"auroc": {"a": (0.7, 0.8, 0.9), "b": (0.5, 0.4, 0.6)}, "promised": 0.05, "met": 0, "because": REASON},
+            {
+                "auroc": {"a": (0.7, 0.8, 0.9), "b": (0.5, 0.4, 0.6)},
+                "promised": 0.05,
+                "met": 0,
+                "because": REASON,
+            },
             "at least two seeds",
         ),
         ({"auroc": FOUND, "promised": 5, "met": 6, "because": REASON}, "not trained on"),
