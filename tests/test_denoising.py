@@ -92,19 +92,19 @@ def test_a_convolutional_encoder_and_saving(tmp_path):
     np.testing.assert_allclose(before[0], before[1], rtol=1e-5)  # the noise goes on where it stood
 
 
+@pytest.mark.slow
 def test_it_learns_to_restore():
-    """Small digits: with noise in training the restored images are closer to the clean ones, by over half a decibel."""
-    digits = data.digits().x_train[:600, 2::4, 2::4]  # 7x7
-    noisy = add_noise(digits, 0.5, seed=9)
-    found = {}
+    """With noise in training the restored digits are closer to the clean ones, by more than two decibels."""
+    digits = data.digits().x_train[:500]
+    noisy, found = add_noise(digits, 0.4, seed=9), {}
     for name, highest in (("plain", 0.0), ("denoising", HIGHEST)):
         pair = VAE.build_networks(digits.shape[1:], 8, hidden=(64,), seed=0)
         model = VAE(denoising_encoder(pair["encoder"], 0.0, highest, seed=0), pair["decoder"], seed=0)
         model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
-        model.fit(digits, batch_size=50, epochs=30, verbose=0)
+        model.fit(digits, batch_size=50, epochs=15, verbose=0)
         found[name] = psnr(model.reconstruct(noisy), digits).mean()
-    assert found["denoising"] > found["plain"] + 0.5
-    assert found["denoising"] > psnr(noisy, digits).mean() + 2
+    assert found["denoising"] > found["plain"] + 2
+    assert found["denoising"] > psnr(noisy, digits).mean() + 4
 
 
 BAD = {

@@ -125,6 +125,7 @@ def test_it_is_saved_and_the_encoder_is_wrapped_once(tmp_path):
     assert sum(isinstance(layer, FillMissing) for layer in loaded.encoder.layers) == 1
 
 
+@pytest.mark.slow
 def test_it_learns_from_half_of_the_pixels():
     """Trained on digits with half of the pixels missing, it describes complete digits better than an untrained one."""
     digits = data.binarize(data.digits().x_train[:500, ::4, ::4], "threshold")  # 7x7

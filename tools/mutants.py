@@ -32,6 +32,12 @@ TESTS = {
     "companion/layers.py": ["tests/test_layers.py"],
     "companion/vae.py": ["tests/test_vae.py", "tests/evaluation/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
+    "companion/miwae.py": ["tests/test_miwae.py"],
+    "companion/denoising.py": ["tests/test_denoising.py"],
+    "companion/evaluation/missing.py": ["tests/evaluation/test_missing.py"],
+    "companion/evaluation/anomaly.py": ["tests/evaluation/test_anomaly.py"],
+    "companion/scoring.py": ["tests/test_scoring.py"],
+    "companion/data/chunks.py": ["tests/data/test_chunks.py"],
     "companion/hierarchical_vae/model.py": [
         "tests/hierarchical_vae/test_hierarchical_vae.py",
         "tests/hierarchical_vae/test_hierarchical_bounds.py",

@@ -70,7 +70,8 @@ def against(seed: int, normal: str, other: str, epochs: int) -> dict[str, float]
     """The scores of models of ``normal`` images for images of another kind.
 
     ``normal``: ``digits``, 500 images of ``clothing``, or black and white digits, ``ink``. ``other``: ``digits``,
-    ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim`` or, of ink, ``thin``. ``low`` and ``high`` are the ends of the 95 % interval of the AUROC over the sampling of images.
+    ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim`` or, of ink, ``thin``. ``low`` and
+    ``high`` are the ends of the 95 % interval of the AUROC over the sampling of images.
     """
     sets = {"digits": lambda: all_digits()[0], "ink": lambda: all_digits()[0], "clothing": clothing}
     grey = sets[normal]()

@@ -12,6 +12,7 @@ from companion.evaluation import missing
 from companion.iwae import IWAE
 from companion.miwae import MIWAE
 
+TEST = 150  # images
 SHARE = 0.5  # of the pixels, missing at random
 LOWER = (14, 28)  # rows
 
@@ -24,7 +25,7 @@ def filled_in(seed: int, by: str, seen: str, k: int, epochs: int) -> dict[str, f
     the same with ``zeros`` in the missing places, taken for observed. Models are IWAEs with five draws.
     """
     digits = data.digits()
-    train, test = (data.binarize(x, "threshold") for x in (digits.x_train, digits.x_test))
+    train, test = (data.binarize(x, "threshold") for x in (digits.x_train, digits.x_test[:TEST]))
     if seen != "complete":
         train = missing.hide_at_random(train, SHARE, seed=seed)
     if seen == "zeros":
