@@ -50,8 +50,8 @@ def score_file(
 
     ``score`` is one of :func:`companion.evaluation.anomaly.anomaly_scores`, with ``k`` draws. An image whose score
     exceeds the threshold has the flag 1, others 0. The threshold is given, or chosen from the images of the .npz file
-    ``normal``, which must not have been trained on, so that new normal images exceed it with a probability of at most
-    ``false_positive_rate``; without either the flags are empty. Images are read ``chunk`` at a time and each row is
+    ``normal``, which must not have been trained on: new normal images exceed it with a probability of at most
+    ``false_positive_rate``. Without either the flags are empty. Images are read ``chunk`` at a time and each row is
     written as it is computed, so memory does not grow with their number; of ``normal`` the scores are kept, 8 bytes
     each. ``out`` appears when it is complete: after an error there is none, and one that was there is unchanged.
 

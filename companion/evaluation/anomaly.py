@@ -56,9 +56,9 @@ def anomaly_scores(
     - ``"complexity"``: the same less the length of the compressed image, :func:`complexity`;
     - ``"ratio"``: for a model with several layers of codes, :func:`likelihood_ratio` with ``k`` draws.
 
-    Raises :class:`~companion.errors.BadInput` for another name, a model that does not have the score, images that do
-    not fit, and ``"complexity"`` with a Bernoulli decoder on grey pixels, where nats of the two terms are not those of
-    the same pixels (chapter 04). Sources: Serrà et al. (2020); Havtorn et al. (2021). Taught in chapter 13.
+    Raises :class:`~companion.errors.BadInput` for another name, a model that does not have the score and images that
+    do not fit. It also refuses ``"complexity"`` with a Bernoulli decoder on grey pixels, whose cross-entropy is no
+    length of a code (chapter 04). Sources: Serrà et al. (2020); Havtorn et al. (2021). Taught in chapter 13.
     """
     check_choice("score", score, SCORES)
     check_scores_images(model, score)
@@ -156,8 +156,9 @@ def interval_with_images(
 ) -> Interval:
     """The mean of ``figures`` over seeds, with an interval that includes the sampling of the test images.
 
-    Under all seeds the test images are the same, so their part of the variance, the mean of ``stderrs`` squared, does
-    not shrink with the number of seeds: mean ± t sqrt(s² / n + stderr²), with Student's t of n - 1 degrees of freedom.
+    Under all seeds the test images are the same. So their part of the variance, the mean of ``stderrs`` squared, does
+    not shrink with the number of seeds. The interval is mean ± t sqrt(s² / n + stderr²), with Student's t of n - 1
+    degrees of freedom.
     Raises :class:`~companion.errors.BadInput` for fewer than two seeds or unequal counts.
     """
     values, errors = np.asarray(figures, float), np.asarray(stderrs, float)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.vae import VAE
 
 ALL = "all"
-VALIDATION, TEST, OTHERS = 200, 200, 300  # normal images, and those of another set
-RATE = 0.05
+VALIDATION, TEST, TRAIN = 200, 200, 1200  # normal images
+HELD_OUT = 170  # images of the class
+OTHERS = {"digits": ("clothing", "blurred"), "clothing": ("digits", "dim"), "ink": ("thin", "blank")}
+RATE, BATCH = 0.05, 50
 THIN = 0.9  # the grey level at which ink begins in thin digits; 0.5 in normal ones
 DRAWS = {"ratio": 5}  # per image; a mean needs fewer than a bound
 CLOTHING = "fashion_mnist_600.npz"
@@ -44,13 +46,9 @@ def held_out_class(seed: int, digit: str, epochs: int, folder: Path) -> dict[str
 
 
 def _of_class(seed: int, digit: int, epochs: int, kept_in: Path) -> dict[str, float]:
-    """The figures of one class; those that another arm has computed are read."""
+    """The figures of one class."""
     kept = kept_in / f"class-{digit}-{epochs}-{seed}.json"
-    if not kept.exists():
-        partial = kept.with_name(f".partial-{os.getpid()}-{kept.name}")
-        partial.write_text(json.dumps(_computed(seed, digit, epochs)), encoding="utf-8")
-        os.replace(partial, kept)
-    return json.loads(kept.read_text(encoding="utf-8"))
+    return _kept(kept, lambda: _computed(seed, digit, epochs))
 
 
 def _computed(seed: int, digit: int, epochs: int) -> dict[str, float]:
@@ -58,39 +56,58 @@ def _computed(seed: int, digit: int, epochs: int) -> dict[str, float]:
     order = np.random.default_rng(seed).permutation(len(images))
     normal = order[labels[order] != digit]
     validation, test, train = np.split(normal, [VALIDATION, VALIDATION + TEST])
+    train, held_out = train[:TRAIN], np.flatnonzero(labels == digit)[:HELD_OUT]
     flat, layered = trained(images[train], seed, epochs)
-    figures = compared(flat, layered, images[test], images[labels == digit], seed)
+    figures = compared(flat, layered, images[test], images[held_out], seed)
     scores = [anomaly.anomaly_scores(flat, images[rows], "neg_elbo") for rows in (validation, train, test)]
     for name, known in zip(("validation", "training"), scores, strict=False):
         figures[f"fpr_{name}"] = float(np.mean(scores[2] > anomaly.threshold(known, RATE)))
     return figures
 
 
-def against(seed: int, normal: str, other: str, epochs: int) -> dict[str, float]:
+def against(seed: int, normal: str, other: str, epochs: int, folder: Path) -> dict[str, float]:
     """The scores of models of ``normal`` images for images of another kind.
 
     ``normal``: ``digits``, 500 images of ``clothing``, or black and white digits, ``ink``. ``other``: ``digits``,
     ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim`` or, of ink, ``thin``. ``low`` and
     ``high`` are the ends of the 95 % interval of the AUROC over the sampling of images.
     """
-    sets = {"digits": lambda: all_digits()[0], "ink": lambda: all_digits()[0], "clothing": clothing}
-    grey = sets[normal]()
+    kept = folder.parent / f"{normal}-{epochs}-{seed}.json"
+    return _kept(kept, lambda: dict(_of_normal(seed, normal, epochs)))[other]
+
+
+def _of_normal(seed: int, normal: str, epochs: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """The figures of every other kind, for one training of both models."""
+    grey = clothing() if normal == "clothing" else all_digits()[0]
     grey = grey[np.random.default_rng(seed).permutation(len(grey))]
     test, train = np.split(ink(grey) if normal == "ink" else grey, [len(grey) // 6])
-    changed: dict[str, Callable[[], np.ndarray]] = {
+    train = train[: len(train) // BATCH * BATCH]
+    others: dict[str, Callable[[], np.ndarray]] = {
+        "digits": lambda: _some(all_digits()[0], seed),
+        "clothing": lambda: _some(clothing(), seed),
         "blurred": lambda: rounded(blurred(test, 1.0)),
         "dim": lambda: rounded(0.5 * test),
         "thin": lambda: ink(grey[: len(test)], THIN),
         "blank": lambda: np.zeros_like(test),
     }
-    if other in changed:
-        anomalies = changed[other]()
-    else:
-        anomalies = sets[other]()
-        anomalies = anomalies[np.random.default_rng(seed + 1000).permutation(len(anomalies))[:OTHERS]]
     likelihood = "bernoulli" if normal == "ink" else "discretized_logistic"
     flat, layered = trained(train, seed, epochs, likelihood)
-    return compared(flat, layered, test, anomalies, seed)
+    for other in OTHERS[normal]:
+        yield other, compared(flat, layered, test, others[other](), seed)
+
+
+def _some(images: np.ndarray, seed: int) -> np.ndarray:
+    """300 of the images, drawn."""
+    return images[np.random.default_rng(seed + 1000).permutation(len(images))[:300]]
+
+
+def _kept(path: Path, compute: Callable[[], Any]) -> Any:
+    """What another arm has computed and left in the file ``path``; else what is computed now, and left there."""
+    if not path.exists():
+        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        partial.write_text(json.dumps(compute()), encoding="utf-8")
+        os.replace(partial, path)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def compared(flat: Any, layered: Any, normal: np.ndarray, other: np.ndarray, seed: int) -> dict[str, float]:
@@ -126,7 +143,7 @@ def trained(
         options = {"free_bits": 2.0} if own else {}
         model = family(**pair, **own, **options, likelihood=likelihood, seed=seed)
         model.compile(keras.optimizers.Adam(2e-3), jit_compile="auto")
-        model.fit(images, batch_size=50, epochs=epochs, verbose=0)
+        model.fit(images, batch_size=BATCH, epochs=epochs, verbose=0)
         models.append(model)
     return models[0], models[1]
 
