@@ -69,9 +69,7 @@ class ImageChunks:
             if member.read(1):
                 raise BadInput(f"{what} is longer than its header says; save or download the file again.")
         if self.dtype == np.uint8 and largest <= 1:
-            as_pixels(
-                np.zeros((1, *self.shape[1:]), "uint8"), what
-            )  # which says what to do with binary bytes
+            as_pixels(raw, what)  # which says what to do with binary bytes
 
     def _chosen(self, archive: zipfile.ZipFile, array: str | None) -> str:
         """The array that holds the images."""
@@ -86,16 +84,14 @@ class ImageChunks:
 
     def _header(self, member: Any) -> tuple[tuple[int, ...], np.dtype]:
         """Shape and type of the array, whose numbers are the next thing that ``member`` gives."""
-        what, version = f"{self.path}: array {self.array}", npy.read_magic(member)
-        if version not in _READERS:
-            raise ValueError(f"format {version} of .npy")
-        shape, fortran_order, dtype = _READERS[version](member)
+        what = f"{self.path}: array {self.array}"
+        shape, fortran_order, dtype = _READERS[npy.read_magic(member)](member)
         if dtype.hasobject:
             raise BadInput(
                 f"{what} holds pickled Python objects, which are never loaded, for they can run code; expected "
                 f"numbers; stack the images into one uint8 or float32 array and save with {_SAVE}."
             )
-        if fortran_order and len(shape) > 1:
+        if fortran_order:
             raise BadInput(
                 f"{what} is stored column by column: expected rows, which can be read one after another; save "
                 f"np.ascontiguousarray(images)."

@@ -75,6 +75,7 @@ def refused(path, **how):
 def test_arrays_that_hold_no_images_are_refused_as_in_a_whole_file(tmp_path):
     cases = {
         "expected (n, height, width) or": BYTES.reshape(10, 20),
+        "(n, height, width, channels); use images.reshape": np.stack([np.stack([BYTES, BYTES], -1)] * 2, -1),
         "expected at least one image": BYTES[:0],
         "hold values from 0 to 7": np.linspace(0, 7, 40).reshape(2, 5, 4),
         "NaN or infinite": np.full((2, 5, 4), np.nan),
@@ -101,6 +102,19 @@ def test_binary_bytes_are_refused_at_the_end_even_where_one_chunk_is_black(tmp_p
     images = np.zeros((20, 5, 4), "uint8")
     images[19] = 200  # every chunk but the last is black: these are bytes from 0 to 255
     assert len(list(ImageChunks(saved(tmp_path, images=images), size=5))) == 4
+
+
+def test_bytes_up_to_two_are_levels_of_255(tmp_path):
+    images = np.full((2, 5, 4), 2, "uint8")
+    (only,) = ImageChunks(saved(tmp_path, images=images))
+    np.testing.assert_allclose(only, 2 / 255)
+
+
+def test_the_second_form_of_npy_is_read_too(tmp_path):
+    path = tmp_path / "my.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("images.npy", "w") as member:
+        np.lib.format.write_array(member, BYTES, version=(2, 0))
+    np.testing.assert_allclose(np.concatenate(list(ImageChunks(path)))[..., 0], BYTES / 255, rtol=1e-6)
 
 
 def test_files_that_are_missing_or_damaged(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from companion import data
 from companion.data.files import read_npz
@@ -25,7 +26,11 @@ from companion.vae import VAE
 ALL = "all"
 VALIDATION, TEST, TRAIN = 200, 200, 1200  # normal images
 HELD_OUT = 170  # images of the class
-OTHERS = {"digits": ("clothing", "blurred"), "clothing": ("digits", "dim"), "ink": ("thin", "blank")}
+OTHERS = {
+    "digits": ("clothing", "blurred", "smooth"),
+    "clothing": ("digits", "dim", "smooth"),
+    "ink": ("thin", "blank"),
+}
 RATE, BATCH = 0.05, 50
 THIN = 0.9  # the grey level at which ink begins in thin digits; 0.5 in normal ones
 DRAWS = {"ratio": 5}  # per image; a mean needs fewer than a bound
@@ -69,7 +74,8 @@ def against(seed: int, normal: str, other: str, epochs: int, folder: Path) -> di
     """The scores of models of ``normal`` images for images of another kind.
 
     ``normal``: ``digits``, 500 images of ``clothing``, or black and white digits, ``ink``. ``other``: ``digits``,
-    ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim`` or, of ink, ``thin``. ``low`` and
+    ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim``, ``smooth`` (each the mean of its
+    five nearest training images) or, of ink, ``thin``. ``low`` and
     ``high`` are the ends of the 95 % interval of the AUROC over the sampling of images.
     """
     kept = folder.parent / f"{normal}-{epochs}-{seed}.json"
@@ -87,6 +93,7 @@ def _of_normal(seed: int, normal: str, epochs: int) -> Iterator[tuple[str, dict[
         "clothing": lambda: _some(clothing(), seed),
         "blurred": lambda: rounded(blurred(test, 1.0)),
         "dim": lambda: rounded(0.5 * test),
+        "smooth": lambda: rounded(_mean_of_nearest(test, train)),
         "thin": lambda: ink(grey[: len(test)], THIN),
         "blank": lambda: np.zeros_like(test),
     }
@@ -94,6 +101,12 @@ def _of_normal(seed: int, normal: str, epochs: int) -> Iterator[tuple[str, dict[
     flat, layered = trained(train, seed, epochs, likelihood)
     for other in OTHERS[normal]:
         yield other, compared(flat, layered, test, others[other](), seed)
+
+
+def _mean_of_nearest(images: np.ndarray, train: np.ndarray) -> np.ndarray:
+    flat, known = images.reshape(len(images), -1), train.reshape(len(train), -1)
+    nearest = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(flat, return_distance=False)  # (n, 5)
+    return train[nearest].mean(axis=1)
 
 
 def _some(images: np.ndarray, seed: int) -> np.ndarray:
