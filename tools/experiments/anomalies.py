@@ -1,7 +1,7 @@
-"""Anomaly scores of VAEs: digits of a class that was held out, clothing and digits, changed and blank images.
+"""Anomaly scores of VAEs: digits of a class that was held out, clothing and digits, changed images.
 
-Grey pixels are rounded to 256 levels and have a discretised logistic likelihood, so that nats of images and of
-compressed images can be compared; black and white ones have a Bernoulli likelihood. Chapter 13.
+Pixels are rounded to 256 levels and have a discretised logistic likelihood, so that nats of images and of compressed
+images can be compared. Chapter 13.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from companion import data
 from companion.data.files import read_npz
@@ -26,13 +25,8 @@ from companion.vae import VAE
 ALL = "all"
 VALIDATION, TEST, TRAIN = 200, 200, 1200  # normal images
 HELD_OUT = 170  # images of the class
-OTHERS = {
-    "digits": ("clothing", "blurred", "smooth"),
-    "clothing": ("digits", "dim", "smooth"),
-    "ink": ("thin", "blank"),
-}
+OTHERS = {"digits": ("clothing", "blurred", "hard"), "clothing": ("digits", "dim", "hard")}
 RATE, BATCH = 0.05, 50
-THIN = 0.9  # the grey level at which ink begins in thin digits; 0.5 in normal ones
 DRAWS = {"ratio": 5}  # per image; a mean needs fewer than a bound
 CLOTHING = "fashion_mnist_600.npz"
 
@@ -73,10 +67,9 @@ def _computed(seed: int, digit: int, epochs: int) -> dict[str, float]:
 def against(seed: int, normal: str, other: str, epochs: int, folder: Path) -> dict[str, float]:
     """The scores of models of ``normal`` images for images of another kind.
 
-    ``normal``: ``digits``, 500 images of ``clothing``, or black and white digits, ``ink``. ``other``: ``digits``,
-    ``clothing``, ``blank`` images, or the normal test images ``blurred``, ``dim``, ``smooth`` (each the mean of its
-    five nearest training images) or, of ink, ``thin``. ``low`` and
-    ``high`` are the ends of the 95 % interval of the AUROC over the sampling of images.
+    ``normal``: ``digits``, or 500 images of ``clothing``. ``other``: ``digits``, ``clothing``, or the normal test
+    images ``blurred``, ``dim``, or with all pixels black or white, ``hard``. ``low`` and ``high`` are the ends of the 95 %
+    interval of the AUROC over the sampling of images.
     """
     kept = folder.parent / f"{normal}-{epochs}-{seed}.json"
     return _kept(kept, lambda: dict(_of_normal(seed, normal, epochs)))[other]
@@ -86,27 +79,18 @@ def _of_normal(seed: int, normal: str, epochs: int) -> Iterator[tuple[str, dict[
     """The figures of every other kind, for one training of both models."""
     grey = clothing() if normal == "clothing" else all_digits()[0]
     grey = grey[np.random.default_rng(seed).permutation(len(grey))]
-    test, train = np.split(ink(grey) if normal == "ink" else grey, [len(grey) // 6])
+    test, train = np.split(grey, [len(grey) // 6])
     train = train[: len(train) // BATCH * BATCH]
     others: dict[str, Callable[[], np.ndarray]] = {
         "digits": lambda: _some(all_digits()[0], seed),
         "clothing": lambda: _some(clothing(), seed),
         "blurred": lambda: rounded(blurred(test, 1.0)),
         "dim": lambda: rounded(0.5 * test),
-        "smooth": lambda: rounded(_mean_of_nearest(test, train)),
-        "thin": lambda: ink(grey[: len(test)], THIN),
-        "blank": lambda: np.zeros_like(test),
+        "hard": lambda: (test >= 0.5).astype("float32"),
     }
-    likelihood = "bernoulli" if normal == "ink" else "discretized_logistic"
-    flat, layered = trained(train, seed, epochs, likelihood)
+    flat, layered = trained(train, seed, epochs)
     for other in OTHERS[normal]:
         yield other, compared(flat, layered, test, others[other](), seed)
-
-
-def _mean_of_nearest(images: np.ndarray, train: np.ndarray) -> np.ndarray:
-    flat, known = images.reshape(len(images), -1), train.reshape(len(train), -1)
-    nearest = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(flat, return_distance=False)  # (n, 5)
-    return train[nearest].mean(axis=1)
 
 
 def _some(images: np.ndarray, seed: int) -> np.ndarray:
@@ -144,9 +128,7 @@ def compared(flat: Any, layered: Any, normal: np.ndarray, other: np.ndarray, see
     return figures
 
 
-def trained(
-    images: np.ndarray, seed: int, epochs: int, likelihood: str = "discretized_logistic"
-) -> tuple[VAE, HierarchicalVAE]:
+def trained(images: np.ndarray, seed: int, epochs: int) -> tuple[VAE, HierarchicalVAE]:
     """A VAE with 8 latent numbers and one with layers of 8 and 2, on the same images."""
     models: list[Any] = []
     kinds: list[tuple[Any, dict[str, Any]]] = [(VAE, {}), (HierarchicalVAE, {"latent_dims": (8, 2)})]
@@ -154,7 +136,7 @@ def trained(
         keras.utils.set_random_seed(seed)
         pair = family.build_networks(images.shape[1:], 8, hidden=(128,), seed=seed, **own)
         options = {"free_bits": 2.0} if own else {}
-        model = family(**pair, **own, **options, likelihood=likelihood, seed=seed)
+        model = family(**pair, **own, **options, likelihood="discretized_logistic", seed=seed)
         model.compile(keras.optimizers.Adam(2e-3), jit_compile="auto")
         model.fit(images, batch_size=BATCH, epochs=epochs, verbose=0)
         models.append(model)
@@ -176,11 +158,6 @@ def clothing() -> np.ndarray:
             f"{CLOTHING} is not there: expected it in the folder that {data.standard.DIR_VARIABLE} names; set it."
         )
     return read_npz(path)["images"][..., None].astype("float32") / np.float32(255)
-
-
-def ink(images: np.ndarray, level: float = 0.5) -> np.ndarray:
-    """``images`` in black and white: 1 where a pixel is at least ``level``."""
-    return (images >= level).astype("float32")
 
 
 def rounded(images: np.ndarray) -> np.ndarray:
