@@ -26,6 +26,7 @@ _MODULES = (
     "code_use",
     "conditional_vae",
     "data",
+    "denoising",
     "discrete_vae",
     "distributions",
     "errors",
@@ -42,6 +43,7 @@ _MODULES = (
     "linear_gaussian",
     "listing",
     "machine",
+    "miwae",
     "networks",
     "objectives",
     "one_page",
@@ -49,6 +51,7 @@ _MODULES = (
     "plots",
     "schedules",
     "semi_supervised",
+    "scoring",
     "vae",
     "vq_vae",
 )

@@ -43,7 +43,10 @@ FLOORS = (
     ("semi_supervised",),
     ("linear_gaussian",),
     ("linear_classes",),
+    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae", "denoising"),
+    ("linear_gaussian", "miwae"),
     ("evaluation",),
+    ("scoring",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
     ("experiments",),
@@ -63,6 +66,7 @@ EXERCISES = (
     tuple(f"chapter_{number:02}" for number in range(11)),
     tuple(f"chapter_{number:02}" for number in range(12)),
     tuple(f"chapter_{number:02}" for number in (*range(11), 12)),
+    tuple(f"chapter_{number:02}" for number in (*range(11), 13)),
     ("registry",),
     ("solution", "progress_bar", "notebook", "measures"),
     ("submission", "judging"),

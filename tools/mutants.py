@@ -53,6 +53,12 @@ TESTS = {
     ],
     "companion/semi_supervised/training.py": ["tests/semi_supervised/test_training_with_few_labels.py"],
     "companion/linear_classes.py": ["tests/semi_supervised/test_linear_classes.py"],
+    "companion/miwae.py": ["tests/test_miwae.py"],
+    "companion/denoising.py": ["tests/test_denoising.py"],
+    "companion/evaluation/missing.py": ["tests/evaluation/test_missing.py"],
+    "companion/evaluation/anomaly.py": ["tests/evaluation/test_anomaly.py"],
+    "companion/scoring.py": ["tests/test_scoring.py"],
+    "companion/data/chunks.py": ["tests/data/test_chunks.py"],
     "companion/hierarchical_vae/model.py": [
         "tests/hierarchical_vae/test_hierarchical_vae.py",
         "tests/hierarchical_vae/test_hierarchical_bounds.py",

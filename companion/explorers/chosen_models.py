@@ -137,3 +137,11 @@ def by_objective(value: str, shape: Shape, settings: Settings) -> Any:
     module, _, name = OBJECTIVES[value].partition(":")
     kind = getattr(import_module(f"companion.{module}"), name)
     return kind(**_networks(kind, shape, settings))
+def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A VAE whose encoder sees noise of up to ``value`` in training."""
+    from companion.denoising import denoising_encoder
+    from companion.vae import VAE
+
+    networks = _networks(VAE, shape, settings)
+    networks["encoder"] = denoising_encoder(networks["encoder"], 0.0, value, seed=settings["seed"])
+    return VAE(**networks)

@@ -12,6 +12,7 @@ from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE
+from companion.miwae import MIWAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -45,6 +46,7 @@ CASES = {
     "vae_gan": (VAEGAN, {"feature_weight": 0.5}),
     "pixel_vae": (PixelVAE, {"filters": 4}),
     "semi_supervised_vae": (SemiSupervisedVAE, {"num_classes": 3, "alpha": 2.0, "labelled_weight": 0.5}),
+    "miwae": (MIWAE, {"num_samples": 3}),
 }
 
 

@@ -10,6 +10,7 @@ from companion.conditional_vae.networks import build_cvae_decoder, build_cvae_en
 from companion.discrete_vae import DiscreteVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.miwae import MIWAE
 from companion.networks import build_decoder, build_encoder
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE, build_classifier
@@ -58,6 +59,10 @@ BUILD = {
     "semi": _semi_supervised,
 }
 CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
+    "miwae": lambda: MIWAE(*_pair(), num_samples=3, seed=0),
+}
+CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+MISSING_IS_NAN = ("miwae",)  # NaN is a missing pixel there, and no mistake
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
 

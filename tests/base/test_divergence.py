@@ -33,7 +33,7 @@ def uses(name, model):
         yield "decode", lambda: model.decode(np.zeros((N, 2)), CONDITIONS[name])
     elif name != "autoencoder":
         yield "sample", lambda: model.sample(3)
-    if name in ("autoencoder", "vae", "beta", "iwae"):
+    if name in ("autoencoder", "vae", "beta", "iwae", "miwae"):
         yield "decode", lambda: model.decode(np.zeros((3, model.latent_dim)))
     if name != "autoencoder":
         yield "elbo_terms", lambda: model.elbo_terms(x)

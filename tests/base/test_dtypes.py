@@ -15,6 +15,7 @@ from companion.evaluation import log_likelihood, score
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior, log_joint
 from companion.likelihoods import Likelihood
+from companion.miwae import MIWAE
 from companion.networks import build_conv_decoder, build_conv_encoder
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE
@@ -34,6 +35,7 @@ FAMILIES = {
     "BetaVAE": (BetaVAE, {"warm_up_steps": 3}),
     "IWAE": (IWAE, {"num_samples": 2}),
     "IWAE, doubly reparameterized": (IWAE, {"num_samples": 2, "doubly_reparameterized": True}),
+    "MIWAE": (MIWAE, {"num_samples": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "ConditionalVAE of vectors": (ConditionalVAE, {"condition_shape": (2,)}),
     "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),

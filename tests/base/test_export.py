@@ -23,6 +23,7 @@ WITHOUT_NOISE = {
     "vae_gan": ("z_mean", "z_log_var"),
     "pixel_vae": ("z_mean", "z_log_var"),
     "semi_supervised_vae": ("z_mean", "z_log_var", "log_q"),
+    "miwae": ("z_mean", "z_log_var"),
 }
 
 

@@ -47,6 +47,7 @@ SET_TO = {
     "k": lambda model: model.num_samples,
     "objective": lambda model: {"VAE": "VAE", "AAE": "AAE", "VAEGAN": "VAE-GAN"}[type(model).__name__],
     "alpha": lambda model: model.alpha,
+    "noise": lambda model: model.encoder.get_layer("noise").highest,
 }
 
 
