@@ -29,7 +29,9 @@ FLOORS = (
     ("base",),
     ("autoencoder",),
     ("vae",),
-    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
+    ("beta_vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae", "flow"),
+    ("priors", "fsq"),
+    ("latent_diffusion",),
     ("linear_gaussian",),
     ("evaluation",),
     ("plots", "listing"),  # what people look at and touch
@@ -42,7 +44,7 @@ FLOORS = (
 EXERCISES = (
     ("faults", "time_limit", "values", "verdict"),
     ("exercise",),
-    tuple(f"chapter_{number:02}" for number in range(11)),
+    tuple(f"chapter_{number:02}" for number in (*range(11), 16)),
     ("registry",),
     ("solution", "progress_bar", "submission"),
     ("grading",),

@@ -32,6 +32,13 @@ TESTS = {
     "companion/layers.py": ["tests/test_layers.py"],
     "companion/vae.py": ["tests/test_vae.py", "tests/evaluation/test_evaluation.py"],
     "companion/iwae.py": ["tests/test_iwae.py"],
+    "companion/flow/coupling.py": ["tests/test_flow.py"],
+    "companion/flow/autoregressive.py": ["tests/test_flow.py"],
+    "companion/fsq.py": ["tests/test_fsq.py"],
+    "companion/priors.py": ["tests/test_priors.py"],
+    "companion/latent_diffusion/model.py": ["tests/test_latent_diffusion.py"],
+    "companion/latent_diffusion/process.py": ["tests/test_latent_diffusion.py"],
+    "companion/latent_diffusion/labels.py": ["tests/test_latent_diffusion.py"],
     "companion/hierarchical_vae/model.py": [
         "tests/hierarchical_vae/test_hierarchical_vae.py",
         "tests/hierarchical_vae/test_hierarchical_bounds.py",

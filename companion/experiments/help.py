@@ -40,7 +40,8 @@ OPTION_HELP: dict[str, str] = {
     "codebook": "ema or loss: rows are running means, or trained by the codebook loss",
     "reset": "rows whose count is below this share of the mean count become vectors of the batch; 0: never",
     "data_init": "true: the first batch gives the first rows",
-    "prior": "conditional_vae: standard or learned, p(z) or p(z|y); vq_vae: pixel_cnn or uniform maps of codes",
+    "prior": "conditional_vae: standard or learned, p(z) or p(z|y); prior_vae: standard, mixture, vamp or flow; "
+    "vq_vae and fsq_vae: pixel_cnn or uniform maps of codes",
     "num_latents": "categorical latents in a code",
     "num_categories": "categories of each latent",
     "temperature": "temperature of the Gumbel-softmax; the lower, the closer to exact draws",
@@ -48,5 +49,10 @@ OPTION_HELP: dict[str, str] = {
     "cooling_steps": "steps over which the temperature falls; 0: constant",
     "hard": "true: train with exact draws and the gradient of relaxed ones",
     "num_samples": "draws of z per image in training, k of the bound",
+    "components": "normals of a mixture, or pseudo-inputs of a VampPrior",
+    "num_steps": "steps of the inverse autoregressive flow",
+    "levels": "levels of each coordinate that is rounded, such as 4,4,4",
+    "units": "widths of the network that predicts the noise in a code",
+    "frozen": "true: encoder and decoder stay as they are, and the diffusion alone learns",
     "doubly_reparameterized": "true: the encoder's gradient of Tucker et al. (2019)",
 }

@@ -7,8 +7,12 @@ from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE, ResidualVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.latent_diffusion import LatentDiffusion
+from companion.priors import PriorVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -36,6 +40,13 @@ CASES = {
     "discrete_vae with cooling": (DiscreteVAE, {**CHOICES, "cooling_steps": 8, "hard": True}),
     "iwae": (IWAE, {"num_samples": 3}),
     "iwae doubly reparameterized": (IWAE, {"num_samples": 3, "doubly_reparameterized": True}),
+    "prior_vae": (PriorVAE, {"components": 3}),
+    "prior_vae with a flow": (PriorVAE, {"prior": "flow"}),
+    "iaf_vae": (IAFVAE, {"num_steps": 2}),
+    "fsq_vae": (FSQVAE, {"levels": (3, 2), "filters": (8,)}),
+    "residual_vq_vae": (ResidualVQVAE, {"stages": (4, 2), "embedding_dim": 4, "filters": (8,)}),
+    "latent_diffusion": (LatentDiffusion, {"units": (8,), "frozen": False}),
+    "latent_diffusion with labels": (LatentDiffusion, {"num_classes": 3, "units": (8,), "frozen": False}),
 }
 
 
@@ -49,8 +60,8 @@ def cases():
 def new_model(case, optimizer=None):
     """A narrow model of the family and options that ``case`` names, compiled."""
     family, options = CASES[case]
-    how = {"latent_dim": 2, "network": "conv" if family is VQVAE else "dense", "seed": 0}
-    how |= {} if family is VQVAE else {"hidden": (8,)}
+    how = {"latent_dim": 2, "network": "conv" if issubclass(family, VQVAE) else "dense", "seed": 0}
+    how |= {} if issubclass(family, VQVAE) else {"hidden": (8,)}
     model = family(**family.build_networks(SHAPE, **how, **options), **options, seed=0)
     model.compile(optimizer or keras.optimizers.Adam(1e-2))
     return model
@@ -58,7 +69,8 @@ def new_model(case, optimizer=None):
 
 def data_for(case):
     """Images, or images and labels where the family learns from both."""
-    return [IMAGES, LABELS] if CASES[case][0] is ConditionalVAE else IMAGES
+    pairs = CASES[case][0] is ConditionalVAE or (CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes"))
+    return [IMAGES, LABELS] if pairs else IMAGES
 
 
 def figures_before(model, case):

@@ -19,6 +19,11 @@ WITHOUT_NOISE = {
     "vq_vae": ("logits", "codes", "encoded", "embedded"),
     "discrete_vae": ("log_q",),
     "iwae": ("z_mean", "z_log_var"),
+    "prior_vae": ("z_mean", "z_log_var"),
+    "iaf_vae": ("z_mean", "z_log_var"),
+    "fsq_vae": ("logits", "codes", "encoded", "embedded"),
+    "residual_vq_vae": ("logits", "codes", "encoded", "embedded"),
+    "latent_diffusion": ("z_mean", "z_log_var"),
 }
 
 
