@@ -100,9 +100,12 @@ class FSQVAE(VQVAE):
         return {**super(VQVAE, self).get_config(), "levels": self.levels, "prior": prior}
 
     @classmethod
-    def build_networks(cls, *shape: Any, levels: Sequence[int] = LEVELS, **how: Any) -> dict[str, keras.Model]:
+    def build_networks(
+        cls, *shape: Any, levels: Sequence[int] | None = None, **how: Any
+    ) -> dict[str, keras.Model]:
         """``encoder`` and ``decoder`` of a VQ-VAE whose vectors have one coordinate for each of the ``levels``."""
-        return super().build_networks(*shape, **{**how, "embedding_dim": len(check_levels(levels))})
+        width = {} if levels is None else {"embedding_dim": len(check_levels(levels))}
+        return super().build_networks(*shape, **{**how, **width})
 
     def _build_quantizer(self, num_embeddings: int, **how: Any) -> FiniteScalarQuantizer:
         return FiniteScalarQuantizer(self.levels, name="quantizer")

@@ -52,7 +52,7 @@ class MixturePrior(layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.components = check_whole_number("components", components)
         self.latent_dim, self.seed = check_whole_number("latent_dim", latent_dim), seed
-        shape, first = (self.components, self.latent_dim), keras.initializers.RandomNormal(1.0, seed=seed)
+        shape, first = (self.components, self.latent_dim), keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         self.mean = self.add_weight(name="mean", shape=shape, initializer=first)
         self.raw_log_var = self.add_weight(name="raw_log_var", shape=shape, initializer="zeros")
         self.logits = self.add_weight(name="logits", shape=(self.components,), initializer="zeros")
@@ -94,7 +94,7 @@ class VampPrior(layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.components = check_whole_number("components", components)
         self.image_shape, self.unit_interval, self.seed = tuple(image_shape), bool(unit_interval), seed
-        shape, first = (self.components, *self.image_shape), keras.initializers.RandomNormal(1.0, seed=seed)
+        shape, first = (self.components, *self.image_shape), keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         self.raw_inputs = self.add_weight(name="raw_inputs", shape=shape, initializer=first)
         self.built = True
 

@@ -47,7 +47,7 @@ def test_coordinates_are_rounded_to_their_levels_and_all_levels_are_reached():
     reached = [sorted(set(column)) for column in np.round(inside).T]
     assert reached == [[-1, 0], [-1, 0, 1], [-2, -1, 0, 1], [-2, -1, 0, 1, 2]]
     np.testing.assert_allclose(bounded(np.zeros((1, 4), "float32"), (2, 3, 4, 5)), np.zeros((1, 4)), atol=1e-5)
-    assert (np.diff(inside, axis=0) >= 0).all()
+    assert np.diff(inside, axis=0).min() > -1e-6
 
 
 def test_codes_and_vectors_belong_to_each_other():

@@ -24,6 +24,7 @@ from companion.latent_diffusion import (
     time_features,
 )
 from companion.networks import build_decoder, build_encoder
+from companion.priors import PriorVAE
 from companion.vae import VAE
 
 SHAPE = (4, 4, 1)
@@ -40,6 +41,22 @@ def exact_noise(z, log_snr):
     """The expected noise in ``z`` where clean codes are normal with MEAN and SPREAD: minus sigma times the score."""
     alpha, sigma = np.sqrt(expit(log_snr)), np.sqrt(expit(-log_snr))
     return sigma * (z - alpha * MEAN) / (alpha**2 * SPREAD**2 + sigma**2)
+
+
+def flow_from(start):
+    """Where the exact flow takes points: each keeps its place in units of the spread at that time."""
+    alpha, sigma = np.sqrt(expit(-6.0)), np.sqrt(expit(6.0))
+    place = (start - alpha * MEAN) / np.sqrt(alpha**2 * SPREAD**2 + sigma**2)
+    top = np.sqrt(expit(6.0))
+    return (top * MEAN + place * np.sqrt(top**2 * SPREAD**2 + expit(-6.0))) / top
+
+
+def mean_kl(model, code_noise=None, draws=2000):
+    """The KL term, a mean over many draws; with ``code_noise`` ``(12, 2)`` the codes stay the same."""
+    epsilon = model.noise(12 * draws, 1)
+    if code_noise is not None:
+        epsilon[:, :2] = np.tile(code_noise, (draws, 1))
+    return np.mean(model.elbo_terms(np.tile(IMAGES, (draws, 1, 1, 1)), epsilon)["kl"])
 
 
 def small(latent_dim=2, **how):
@@ -101,23 +118,23 @@ def test_the_sampler_gives_a_normal_distribution_back(stochastic):
         return draws.normal(size=(20_000, 2)).astype("float32")
 
     *_, last = reverse_path(exact_noise, draw(), 200, draw if stochastic else None)
-    np.testing.assert_allclose(as_numpy(last).mean(axis=0), MEAN, atol=0.03)
-    np.testing.assert_allclose(as_numpy(last).std(axis=0), np.hypot(SPREAD, np.exp(-3)), rtol=0.03)
+    mean, spread = MEAN, np.hypot(SPREAD, np.exp(-3))
+    if not stochastic:  # the flow remembers that its start was N(0, I), which the noisiest codes are not quite
+        mean, spread = flow_from(np.zeros(2)), flow_from(np.ones(2)) - flow_from(np.zeros(2))
+        np.testing.assert_allclose(mean, MEAN, atol=0.05)
+    np.testing.assert_allclose(as_numpy(last).mean(axis=0), mean, atol=0.02)
+    np.testing.assert_allclose(as_numpy(last).std(axis=0), spread, rtol=0.03)
 
 
 def test_more_steps_come_closer_to_the_probability_flow():
-    # For a normal distribution the flow is known: a point keeps its place in units of the spread at that time.
     start = np.array([[1.0, -2.0], [0.0, 0.5]], "float32")
-    alpha, sigma = np.sqrt(expit(-6.0)), np.sqrt(expit(6.0))
-    place = (start - alpha * MEAN) / np.sqrt(alpha**2 * SPREAD**2 + sigma**2)
-    top = np.sqrt(expit(6.0))
-    expected = (top * MEAN + place * np.sqrt(top**2 * SPREAD**2 + expit(-6.0))) / top
+    expected = flow_from(start)
     errors = []
     for steps in (4, 16, 64, 256):
         *_, last = reverse_path(exact_noise, start, steps)
         errors.append(np.abs(as_numpy(last) - expected).max())
     assert all(after < before / 2 for before, after in itertools.pairwise(errors))
-    assert errors[-1] < 0.01
+    assert errors[-1] < 0.02
 
 
 def test_a_path_has_a_point_per_step_and_ends_on_the_scale_of_the_codes():
@@ -160,16 +177,10 @@ def test_a_new_network_makes_the_diffusion_a_standard_normal():
         sigma = np.sqrt(expit(-log_snr))
         np.testing.assert_allclose(model.predict_noise(z, np.full((1, 1), log_snr)), sigma * z, rtol=1e-5)
     plain = VAE(model.encoder, model.decoder, seed=0)
-    epsilon = np.concatenate([np.tile(plain.noise(1, 0), (12, 1)), np.zeros((12, 3))], axis=1)
-    kls = [
-        model.elbo_terms(IMAGES, np.concatenate([epsilon[:, :2], model.noise(12, seed)[:, 2:]], axis=1))["kl"]
-        for seed in range(300)
-    ]
-    z_mean, z_log_var, _ = plain.encode(IMAGES)
-    drawn = z_mean + np.exp(0.5 * z_log_var) * epsilon[:, :2]
-    expected = norm(z_mean, np.exp(0.5 * z_log_var)).logpdf(drawn).sum(axis=1) - norm.logpdf(drawn).sum(axis=1)
-    assert np.mean(kls) == pytest.approx(expected.mean(), abs=0.1)
-    codes = model.draw_codes(4000, seed=0, steps=30)
+    epsilon = plain.noise(12, 0)
+    expected = PriorVAE(model.encoder, model.decoder, prior="flow").elbo_terms(IMAGES, epsilon)["kl"]
+    assert mean_kl(model, epsilon) == pytest.approx(expected.mean(), abs=0.2)
+    codes = model.draw_codes(4000, seed=0, steps=200)
     np.testing.assert_allclose(codes.std(axis=0), 1, atol=0.05)
 
 
@@ -263,14 +274,18 @@ def pairs_of_noise(model, z, noise):
 
 def test_frozen_networks_stay_and_the_diffusion_learns(tmp_path):
     model = small()
+    # Narrow posteriors: all codes together are twelve small clusters, far from a normal.
+    model.encoder.get_layer("raw_log_var").bias.assign([-8.0, -8.0])
     model.adapt(IMAGES)
-    kept = [weight.numpy().copy() for weight in model.encoder.trainable_variables]
+    kept = [weight.numpy().copy() for weight in model.encoder.variables]
     assert not model.encoder.trainable and len(model.trainable_weights) == 4
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    losses = model.fit(IMAGES, epochs=150, verbose=0).history["kl_loss"]
-    assert np.mean(losses[-20:]) < np.mean(losses[:20]) - 0.1
-    for before, weight in zip(kept, model.encoder.variables, strict=False):
-        np.testing.assert_array_equal(before, weight.numpy())
+    before = mean_kl(model)
+    model.fit(np.tile(IMAGES, (20, 1, 1, 1)), batch_size=240, epochs=150, verbose=0)
+    assert mean_kl(model) < before - 0.3
+    for first, weight in zip(kept, model.encoder.variables, strict=True):
+        if first.dtype.kind == "f":  # the state of the noise moves on
+            np.testing.assert_array_equal(first, weight.numpy())
     model.save(tmp_path / "diffusion.keras")
     loaded = keras.models.load_model(tmp_path / "diffusion.keras")
     epsilon = model.noise(12, 0)
@@ -297,6 +312,7 @@ def test_labels_are_part_of_the_input_and_some_are_hidden_in_training():
         each(pair)
     hidden, in_use, all_shown, _ = seen
     assert hidden.sum() == 0 and in_use.sum() == 12 and all_shown.sum() == 12
+    model = stirred(small(num_classes=3))
     model.compile("adam", jit_compile=False)
     history = model.fit([IMAGES, LABELS], validation_data=[IMAGES, LABELS], epochs=1, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()

@@ -5,7 +5,7 @@ from importlib import import_module
 from companion.errors import BadInput
 from companion.exercises.exercise import Exercise
 
-CHAPTERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
+CHAPTERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "16")
 _all: dict[str, Exercise] = {}
 
 

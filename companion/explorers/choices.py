@@ -192,4 +192,9 @@ CHOICES: Mapping[str, Choice] = {
         "median standard deviation of q {width:.2f}",
         models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,
     ),
+    "prior": Choice(
+        "16", "prior, learned together with the networks", ("standard", "mixture", "vamp", "flow"), "vamp",
+        ELBO,
+        models.vae_with_prior, draw=_sampled, own={"epochs": 30},
+    ),
 }  # fmt: skip

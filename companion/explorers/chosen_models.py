@@ -113,3 +113,10 @@ def iwae(value: int, shape: Shape, settings: Settings) -> Any:
     from companion.iwae import IWAE
 
     return IWAE(**_networks(IWAE, shape, settings), num_samples=value)
+
+
+def vae_with_prior(value: str, shape: Shape, settings: Settings) -> Any:
+    """A VAE with the prior ``value``, of 30 components where it is a mixture."""
+    from companion.priors import PriorVAE
+
+    return PriorVAE(**_networks(PriorVAE, shape, settings), prior=value, components=30)

@@ -45,6 +45,7 @@ SET_TO = {
     "free_bits": lambda model: model.free_bits,
     "num_codes": lambda model: model.num_embeddings,
     "k": lambda model: model.num_samples,
+    "prior": lambda model: model.prior,
 }
 
 
