@@ -22,7 +22,7 @@ def bounded(z: Tensor, levels: Sequence[int]) -> Tensor:
     """Each coordinate of ``z`` ``(..., len(levels))`` between its lowest and its highest whole number.
 
     With L levels these are L whole numbers around 0: -1, 0, 1 for L = 3 and -2, -1, 0, 1 for L = 4. An input of 0 stays
-    near 0. Source: Mentzer et al. (2023), section 3.1. Taught in chapter 16.
+    near 0. Source: Mentzer et al. (2024), section 3.1. Taught in chapter 16.
     """
     half = (np.asarray(levels, "float32") - 1.0) * (1.0 + ALMOST) / 2.0
     offset = np.where(np.asarray(levels) % 2 == 0, 0.5, 0.0).astype("float32")
@@ -37,7 +37,7 @@ class FiniteScalarQuantizer(layers.Layer):
     whole numbers below the product of ``levels``; ``embedded``, the rounded coordinates, brought to [-1, 1]; and ``z``,
     their values with the gradient of the coordinates before rounding.
     Raises :class:`~companion.errors.BadInput` unless there is at least one level count and each is 2 or more.
-    Source: Mentzer et al. (2023). Taught in chapter 16.
+    Source: Mentzer et al. (2024). Taught in chapter 16.
     """
 
     codebook, shift = "fixed", None  # as VQVAE asks of a quantiser: nothing of it is trained
@@ -82,7 +82,7 @@ class FSQVAE(VQVAE):
     codes. Other arguments are those of :class:`~companion.vq_vae.VQVAE`, without those of its codebook. ``commitment``
     in :meth:`terms`, the distance to the rounded vectors, is reported and not trained.
     Raises :class:`~companion.errors.BadInput` for levels below 2 and networks of another width.
-    Source: Mentzer et al. (2023). Taught in chapter 16.
+    Source: Mentzer et al. (2024). Taught in chapter 16.
     """
 
     def __init__(self, *networks: Any, levels: Sequence[int] = LEVELS, **kwargs: Any):
@@ -124,7 +124,7 @@ class ResidualQuantizer(layers.Layer):
 
     ``stages`` gives the size of each codebook. A code is one whole number below their product, and its vector the sum
     of one row per stage. ``how`` goes to every :class:`~companion.vq_vae.VectorQuantizer`, whose dict it returns.
-    Source: Zeghidour et al. (2022), algorithm 1. Taught in chapter 16.
+    Source: Zeghidour et al. (2021), algorithm 1. Taught in chapter 16.
     """
 
     codebook, shift = "ema", None
@@ -170,7 +170,7 @@ class ResidualVQVAE(VQVAE):
     """A VQ-VAE with a :class:`ResidualQuantizer`; ``stages`` are the sizes of its codebooks, with running means.
 
     Raises :class:`~companion.errors.BadInput` for stages below 2 and another ``codebook`` than ``"ema"``.
-    Source: Zeghidour et al. (2022). Taught in chapter 16.
+    Source: Zeghidour et al. (2021). Taught in chapter 16.
     """
 
     def __init__(self, *networks: Any, stages: Sequence[int] = (8, 8), **kwargs: Any):
@@ -192,7 +192,7 @@ def rotation_trick(encoded: Tensor, embedded: Tensor) -> Tensor:
     Both are ``(..., embedding_dim)``. With R the rotation that takes the direction of ``encoded`` to that of
     ``embedded``, the result is R encoded times the ratio of their lengths, where R and the ratio count as constants.
     The straight-through estimator passes a gradient on as it is, wherever in its cell the vector lies.
-    Source: Fifty et al. (2025), section 4. Taught in chapter 16.
+    Source: Fifty et al. (2025). Taught in chapter 16.
     """
     encoded, fixed = ops.cast(encoded, "float32"), ops.stop_gradient(ops.cast(embedded, "float32"))
     start, length = _direction(ops.stop_gradient(encoded))

@@ -80,7 +80,7 @@ class VampPrior(layers.Layer):
     """The mixture of the posteriors of ``components`` learned pseudo-inputs: p(z) = mean over k of q(z|u_k).
 
     ``unit_interval`` keeps the pseudo-inputs in [0, 1], where the encoder knows its images.
-    Source: Tomczak & Welling (2018), equation 9. Taught in chapter 16.
+    Source: Tomczak & Welling (2018). Taught in chapter 16.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ def split_kl(model: VAE, x: Any, *, draws: int = 5, seed: int = 0) -> KLSplit:
     mean over images of KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || p(z)), where q(z) is the aggregated posterior of the n
     images ``x`` and I(x; z), the mutual information, is at most log n. Each is a mean over ``draws`` codes per image.
     Raises :class:`~companion.errors.BadInput` for images that do not fit and for ``draws`` below 1.
-    Source: Hoffman & Johnson (2016), equation 5. Taught in chapter 16.
+    Source: Hoffman & Johnson (2016). Taught in chapter 16.
     """
     noise = np.random.default_rng(check_whole_number("seed", seed, at_least=0))
     z_mean, z_log_var, _ = (np.asarray(part, "float32") for part in model.encode(x))

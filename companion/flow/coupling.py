@@ -24,7 +24,7 @@ class Coupling(layers.Layer):
     half that is kept goes through unchanged, so the Jacobian is triangular and its determinant the product of the
     scales. ``turned`` keeps the second half. It begins as the identity.
     Raises :class:`~companion.errors.BadInput` for a ``latent_dim`` below 2.
-    Source: Dinh et al. (2017), equations 7 to 9. Taught in chapter 16.
+    Source: Dinh et al. (2017), section 3. Taught in chapter 16.
     """
 
     def __init__(

@@ -129,9 +129,10 @@ class LatentDiffusion(MayHaveLabels, VAE):
         return sigma * z + alpha * ops.reshape(self.denoiser(rows), ops.shape(z))
 
     def guided(self, condition: Tensor = None, guidance: float = 0.0) -> Predict:
-        """A function for :func:`reverse_path`: with ``guidance`` w it gives (1 + w) the prediction under the label
+        """The noise that :func:`reverse_path` is to assume, under one-hot labels ``condition`` ``(n, num_classes)``.
 
-        minus w the one without. Source: Ho & Salimans (2022), equation 6. Taught in chapter 16.
+        With ``guidance`` w it is (1 + w) times the prediction under the label, minus w times the one without.
+        Source: Ho & Salimans (2022), equation 6. Taught in chapter 16.
         """
 
         def predict(z: Tensor, log_snr: float) -> Tensor:

@@ -32,7 +32,7 @@ def alpha_sigma(log_snr: Tensor) -> tuple[Tensor, Tensor]:
 def noised(z: Tensor, epsilon: Tensor, log_snr: Tensor) -> Tensor:
     """The forward process: alpha z + sigma epsilon, ``(..., latent_dim)``; ``log_snr`` broadcasts to ``z``.
 
-    Source: Kingma et al. (2021), equation 1. Taught in chapter 16.
+    Source: Kingma et al. (2021). Taught in chapter 16.
     """
     alpha, sigma = alpha_sigma(log_snr)
     return alpha * z + sigma * epsilon
@@ -44,7 +44,7 @@ def diffusion_bound(z: Tensor, squared_error: Tensor) -> Tensor:
     ``squared_error`` ``(...)`` is |epsilon - predicted epsilon|^2 at a log SNR drawn evenly between its two ends. Over
     such draws the mean is the negative ELBO of a VAE with infinitely many layers: the KL of the noisiest code to
     N(0, I), half the range of the log SNR times the error, and the codes' own log density given the cleanest one.
-    Source: Kingma et al. (2021), equations 11 and 17. Taught in chapter 16.
+    Source: Kingma et al. (2021). Taught in chapter 16.
     """
     alpha, sigma = alpha_sigma(NOISIEST)
     at_the_top = 0.5 * ops.sum(
@@ -59,7 +59,7 @@ def reverse_step(z: Tensor, predicted: Tensor, now: float, then: float, noise: T
 
     Without ``noise`` the step is deterministic (DDIM: Euler's method for the probability flow); with standard normal
     ``noise`` it draws from the posterior of the forward process, at the clean code that the prediction implies.
-    Sources: Song et al. (2021), equation 12; Kingma et al. (2021), equation 32. Taught in chapter 16.
+    Sources: Song et al. (2021), equation 12; Kingma et al. (2021), appendix A. Taught in chapter 16.
     """
     (alpha, sigma), (next_alpha, next_sigma) = alpha_sigma(now), alpha_sigma(then)
     clean = (z - sigma * predicted) / alpha

@@ -38,7 +38,7 @@ def figures(
 ) -> dict[str, float]:
     """The figures of one arm; what an arm has none of is 0.
 
-    ``bound`` is L_500 and ``elbo`` the ELBO, means over the test images, in nats. ``fidelity`` and ``coverage`` are
+    ``bound`` is L_100 and ``elbo`` the ELBO, means over the test images, in nats. ``fidelity`` and ``coverage`` are
     precision and recall (3 neighbours) of ``n_shown`` pictures against as many test images, among the features of a
     judge; ``confidence`` is the judge's. ``hits`` is the share of pictures that the judge assigns to the label they
     were asked for, and ``diversity`` the pixel distance within the classes that it names. ``information`` and
@@ -201,8 +201,9 @@ class Study:
 
         keras.utils.set_random_seed(self.seed)
         x = self.images if x is None else x
+        steps = max(1, len(self.images) // BATCH)
         how: Any = "auto" if keras.backend.backend() == "jax" else False
-        model.compile(keras.optimizers.Adam(RATE), jit_compile=how)
+        model.compile(keras.optimizers.Adam(RATE), jit_compile=how, steps_per_execution=steps)
         first, last = epochs - epochs // 5, epochs // 5
         if not isinstance(x, np.ndarray):
             model.fit(x, batch_size=BATCH, epochs=epochs, verbose=0)
@@ -219,7 +220,7 @@ class Study:
         elbo = np.mean([model.elbo_terms(self.test)["elbo"] for _ in range(20)])
         return {
             "elbo": float(elbo),
-            "bound": float(np.mean(log_likelihood(model, self.test, 500, seed=self.seed))),
+            "bound": float(np.mean(log_likelihood(model, self.test, 100, seed=self.seed))),
         }
 
     def _drawn(self, model: Any) -> dict[str, float]:
