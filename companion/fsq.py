@@ -33,9 +33,9 @@ def bounded(z: Tensor, levels: Sequence[int]) -> Tensor:
 class FiniteScalarQuantizer(layers.Layer):
     """Rounds each coordinate to one of a few levels: there is no codebook to learn.
 
-    Called on ``(..., len(levels))``; returns the dict of :class:`~companion.vq_vae.VectorQuantizer`: ``codes`` ``(...)``,
-    whole numbers below the product of ``levels``; ``embedded``, the rounded coordinates, brought to [-1, 1]; and ``z``,
-    their values with the gradient of the coordinates before rounding.
+    Called on ``(..., len(levels))``; returns the dict of :class:`~companion.vq_vae.VectorQuantizer`: ``codes``
+    ``(...)``, whole numbers below the product of ``levels``; ``embedded``, the rounded coordinates, brought to
+    [-1, 1]; and ``z``, their values with the gradient of the coordinates before rounding.
     Raises :class:`~companion.errors.BadInput` unless there is at least one level count and each is 2 or more.
     Source: Mentzer et al. (2024). Taught in chapter 16.
     """
@@ -87,7 +87,7 @@ class FSQVAE(VQVAE):
 
     def __init__(self, *networks: Any, levels: Sequence[int] = LEVELS, **kwargs: Any):
         self.levels = check_levels(levels)
-        sizes = {"num_embeddings": math.prod(self.levels), "embedding_dim": len(self.levels)}
+        sizes: dict[str, Any] = {"num_embeddings": math.prod(self.levels), "embedding_dim": len(self.levels)}
         super().__init__(*networks, commitment=0.0, **sizes, **kwargs)
         if self.latent_dim != len(self.levels):
             raise BadInput(
@@ -114,7 +114,9 @@ class FSQVAE(VQVAE):
 def check_levels(levels: Any, name: str = "levels") -> tuple[int, ...]:
     """``levels`` as whole numbers of at least 2; raises :class:`~companion.errors.BadInput` for anything else."""
     if not isinstance(levels, (tuple, list)) or not levels:
-        raise BadInput(f"{name}={levels!r}: expected several whole numbers; pass for example {name}={LEVELS}.")
+        raise BadInput(
+            f"{name}={levels!r}: expected several whole numbers; pass for example {name}={LEVELS}."
+        )
     return tuple(check_whole_number(name, level, at_least=2) for level in levels)
 
 
@@ -157,7 +159,9 @@ class ResidualQuantizer(layers.Layer):
     def look_up(self, codes: Tensor) -> Tensor:
         """The sums of rows that whole numbers ``codes`` ``(...)`` stand for: ``(..., embedding_dim)``."""
         parts = zip(self.places.tolist(), self.stages, self.quantizers, strict=True)
-        rows = [quantizer.look_up(ops.cast(codes, "int32") // place % size) for place, size, quantizer in parts]
+        rows = [
+            quantizer.look_up(ops.cast(codes, "int32") // place % size) for place, size, quantizer in parts
+        ]
         return sum(rows[1:], rows[0])
 
     def get_config(self) -> dict[str, Any]:
@@ -176,13 +180,17 @@ class ResidualVQVAE(VQVAE):
     def __init__(self, *networks: Any, stages: Sequence[int] = (8, 8), **kwargs: Any):
         self.stages = check_levels(stages, "stages")
         if kwargs.get("codebook", "ema") != "ema":
-            raise BadInput(f"codebook={kwargs['codebook']!r}: expected 'ema' with several stages; leave it out.")
+            raise BadInput(
+                f"codebook={kwargs['codebook']!r}: expected 'ema' with several stages; leave it out."
+            )
         super().__init__(*networks, **{**kwargs, "num_embeddings": math.prod(self.stages)})
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "stages": self.stages}
 
-    def _build_quantizer(self, num_embeddings: int, *, codebook: str = "ema", **how: Any) -> ResidualQuantizer:
+    def _build_quantizer(
+        self, num_embeddings: int, *, codebook: str = "ema", **how: Any
+    ) -> ResidualQuantizer:
         return ResidualQuantizer(self.stages, self.latent_dim, seed=self.seed, name="quantizer", **how)
 
 
@@ -211,7 +219,7 @@ def _direction(vectors: Tensor) -> tuple[Tensor, Tensor]:
 
 @keras.saving.register_keras_serializable(package="companion")
 class RotatingQuantizer(VectorQuantizer):
-    """A :class:`~companion.vq_vae.VectorQuantizer` with :func:`rotation_trick` in place of the straight-through step."""
+    """A :class:`~companion.vq_vae.VectorQuantizer` with :func:`rotation_trick` for the straight-through step."""
 
     def call(self, inputs: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         found = super().call(inputs, training=training)
@@ -220,7 +228,7 @@ class RotatingQuantizer(VectorQuantizer):
 
 @keras.saving.register_keras_serializable(package="companion")
 class RotatingVQVAE(VQVAE):
-    """A VQ-VAE whose encoder learns by the :func:`rotation_trick`. Source: Fifty et al. (2025). Taught in chapter 16."""
+    """A VQ-VAE whose encoder learns by :func:`rotation_trick`. Source: Fifty et al. (2025). Taught in chapter 16."""
 
     def _build_quantizer(self, num_embeddings: int, **how: Any) -> RotatingQuantizer:
         return RotatingQuantizer(num_embeddings, self.latent_dim, **how, seed=self.seed, name="quantizer")

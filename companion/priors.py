@@ -52,7 +52,10 @@ class MixturePrior(layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.components = check_whole_number("components", components)
         self.latent_dim, self.seed = check_whole_number("latent_dim", latent_dim), seed
-        shape, first = (self.components, self.latent_dim), keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+        shape, first = (
+            (self.components, self.latent_dim),
+            keras.initializers.RandomNormal(stddev=1.0, seed=seed),
+        )
         self.mean = self.add_weight(name="mean", shape=shape, initializer=first)
         self.raw_log_var = self.add_weight(name="raw_log_var", shape=shape, initializer="zeros")
         self.logits = self.add_weight(name="logits", shape=(self.components,), initializer="zeros")
@@ -94,7 +97,10 @@ class VampPrior(layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.components = check_whole_number("components", components)
         self.image_shape, self.unit_interval, self.seed = tuple(image_shape), bool(unit_interval), seed
-        shape, first = (self.components, *self.image_shape), keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+        shape, first = (
+            (self.components, *self.image_shape),
+            keras.initializers.RandomNormal(stddev=1.0, seed=seed),
+        )
         self.raw_inputs = self.add_weight(name="raw_inputs", shape=shape, initializer=first)
         self.built = True
 
@@ -229,5 +235,7 @@ def split_kl(model: VAE, x: Any, *, draws: int = 5, seed: int = 0) -> KLSplit:
         own = ops.convert_to_numpy(DiagonalNormal(z_mean, z_log_var).log_prob(z))
         others = map_batches(whole.log_prob, z, batch_size=AT_ONCE)
         expected = map_batches(prior.log_prob, z)
-        found.append([own.mean() - expected.mean(), own.mean() - others.mean(), others.mean() - expected.mean()])
+        found.append(
+            [own.mean() - expected.mean(), own.mean() - others.mean(), others.mean() - expected.mean()]
+        )
     return KLSplit(*(float(value) for value in np.mean(found, axis=0)))

@@ -150,7 +150,9 @@ def test_the_terms_of_a_flow_posterior_are_those_of_its_density():
         z, log_det = step(z, context)
         log_q = log_q - as_numpy(log_det)
     terms = model.elbo_terms(IMAGES, epsilon)
-    np.testing.assert_allclose(terms["kl"], log_q - norm.logpdf(as_numpy(z)).sum(axis=1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        terms["kl"], log_q - norm.logpdf(as_numpy(z)).sum(axis=1), rtol=1e-3, atol=1e-4
+    )
     logits = as_numpy(model.decoder(z))
     log_likelihood = (IMAGES * logits - np.logaddexp(0, logits)).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(terms["log_likelihood"], log_likelihood, rtol=1e-4)

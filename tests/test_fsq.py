@@ -46,7 +46,9 @@ def test_coordinates_are_rounded_to_their_levels_and_all_levels_are_reached():
     inside = as_numpy(bounded(z, (2, 3, 4, 5)))
     reached = [sorted(set(column)) for column in np.round(inside).T]
     assert reached == [[-1, 0], [-1, 0, 1], [-2, -1, 0, 1], [-2, -1, 0, 1, 2]]
-    np.testing.assert_allclose(bounded(np.zeros((1, 4), "float32"), (2, 3, 4, 5)), np.zeros((1, 4)), atol=1e-5)
+    np.testing.assert_allclose(
+        bounded(np.zeros((1, 4), "float32"), (2, 3, 4, 5)), np.zeros((1, 4)), atol=1e-5
+    )
     assert np.diff(inside, axis=0).min() > -1e-6
 
 
@@ -62,7 +64,9 @@ def test_codes_and_vectors_belong_to_each_other():
     found = layer(raw)
     np.testing.assert_array_equal(layer.look_up(found["codes"]), found["embedded"])
     np.testing.assert_allclose(found["z"], found["embedded"], atol=1e-6)
-    np.testing.assert_allclose(as_numpy(found["embedded"]) * half, np.round(bounded(raw, (3, 4, 2))), atol=1e-6)
+    np.testing.assert_allclose(
+        as_numpy(found["embedded"]) * half, np.round(bounded(raw, (3, 4, 2))), atol=1e-6
+    )
     assert set(as_numpy(found["codes"]).astype(int)) == set(range(24))
     digits = as_numpy(found["embedded"]) * half + half
     np.testing.assert_array_equal(as_numpy(found["codes"]), digits @ [1, 3, 12])
@@ -89,7 +93,9 @@ def test_the_model_has_as_many_codes_as_its_levels_make_and_no_loss_but_the_boun
     assert (model.num_embeddings, model.latent_dim, model.commitment) == (12, 2, 0.0)
     terms = model.elbo_terms(IMAGES)
     assert not terms["codebook"].any() and terms["commitment"].all()
-    objective = as_numpy(model.objective({name: ops.convert_to_tensor(value) for name, value in terms.items()}))
+    objective = as_numpy(
+        model.objective({name: ops.convert_to_tensor(value) for name, value in terms.items()})
+    )
     np.testing.assert_allclose(objective, -terms["elbo"], rtol=1e-5)
     codes = model.encode(IMAGES)
     assert codes.shape == (12, 4, 4) and codes.min() >= 0 and codes.max() < 12
@@ -166,7 +172,11 @@ def rotation_between(e, q):
     b = q / np.linalg.norm(q) - cosine * a
     b /= np.linalg.norm(b)
     sine = np.sqrt(1 - cosine**2)
-    return np.eye(len(e)) + sine * (np.outer(b, a) - np.outer(a, b)) + (cosine - 1) * (np.outer(a, a) + np.outer(b, b))
+    return (
+        np.eye(len(e))
+        + sine * (np.outer(b, a) - np.outer(a, b))
+        + (cosine - 1) * (np.outer(a, a) + np.outer(b, b))
+    )
 
 
 def test_the_rotating_quantiser_differs_in_its_gradient_alone():
@@ -191,7 +201,9 @@ def test_the_rotating_quantiser_differs_in_its_gradient_alone():
         (lambda: make(levels=(2.5,)), "levels=2.5"),
         (
             lambda: FSQVAE(
-                build_vqvae_encoder(SHAPE, 4, filters=(4,)), build_vqvae_decoder(4, SHAPE, filters=(4,)), levels=(3, 3)
+                build_vqvae_encoder(SHAPE, 4, filters=(4,)),
+                build_vqvae_decoder(4, SHAPE, filters=(4,)),
+                levels=(3, 3),
             ),
             "the networks have vectors of 4 coordinates: expected 2",
         ),

@@ -101,9 +101,7 @@ def test_the_bound_of_the_exact_noise_is_the_entropy_of_the_codes():
 def test_the_parts_of_the_bound_that_need_no_network():
     z = np.array([[1.5, -0.5]], "float32")
     alpha, sigma = np.sqrt(expit(-6.0)), np.sqrt(expit(6.0))
-    at_the_top = sum(
-        0.5 * ((alpha * value) ** 2 + sigma**2 - 1 - 2 * np.log(sigma)) for value in (1.5, -0.5)
-    )
+    at_the_top = sum(0.5 * ((alpha * value) ** 2 + sigma**2 - 1 - 2 * np.log(sigma)) for value in (1.5, -0.5))
     # The expected log density of a code under a normal whose log variance is -6.
     at_the_bottom = 2 * 0.5 * (np.log(2 * np.pi) - 6 + 1)
     found = float(diffusion_bound(z, np.array([0.25], "float32"))[0])
@@ -119,7 +117,9 @@ def test_the_sampler_gives_a_normal_distribution_back(stochastic):
 
     *_, last = reverse_path(exact_noise, draw(), 200, draw if stochastic else None)
     mean, spread = MEAN, np.hypot(SPREAD, np.exp(-3))
-    if not stochastic:  # the flow remembers that its start was N(0, I), which the noisiest codes are not quite
+    if (
+        not stochastic
+    ):  # the flow remembers that its start was N(0, I), which the noisiest codes are not quite
         mean, spread = flow_from(np.zeros(2)), flow_from(np.ones(2)) - flow_from(np.zeros(2))
         np.testing.assert_allclose(mean, MEAN, atol=0.05)
     np.testing.assert_allclose(as_numpy(last).mean(axis=0), mean, atol=0.02)
@@ -267,7 +267,9 @@ def pairs_of_noise(model, z, noise):
     """Inputs of the network, and what it should give: v = alpha epsilon - sigma z."""
     epsilon, level = noise.normal(size=z.shape), noise.uniform(-6, 6, size=(len(z), 1))
     scaled = as_numpy(model.standardized(z))
-    inputs = np.concatenate([as_numpy(noised(scaled, epsilon, level)), as_numpy(time_features(level))], axis=1)
+    inputs = np.concatenate(
+        [as_numpy(noised(scaled, epsilon, level)), as_numpy(time_features(level))], axis=1
+    )
     alpha, sigma = (as_numpy(part) for part in alpha_sigma(level))
     return inputs.astype("float32"), (alpha * epsilon - sigma * scaled).astype("float32")
 
@@ -307,7 +309,10 @@ def test_labels_are_part_of_the_input_and_some_are_hidden_in_training():
     seen = []
     for each in (model, shown):
         original = each.squared_error
-        each.squared_error = lambda z, e, t, c, original=original: (seen.append(as_numpy(c)), original(z, e, t, c))[1]
+        each.squared_error = lambda z, e, t, c, original=original: (
+            seen.append(as_numpy(c)),
+            original(z, e, t, c),
+        )[1]
         each(pair, training=True)
         each(pair)
     hidden, in_use, all_shown, _ = seen

@@ -60,7 +60,9 @@ def test_a_mixture_prior_is_the_mixture_of_its_weights():
     given = prior.given(None)
     np.testing.assert_allclose(given.components.parameters[0], prior.mean.numpy())
     np.testing.assert_allclose(given.components.parameters[1], np.full((3, 2), 10.0), rtol=1e-3)
-    np.testing.assert_allclose(np.exp(given.log_shares), np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.exp(given.log_shares), np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum(), rtol=1e-5
+    )
 
 
 def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_pseudo_inputs():
@@ -70,7 +72,9 @@ def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_pseudo_inputs():
     z_mean, z_log_var, _ = (as_numpy(part) for part in model.encoder(pseudo.astype("float32")))
     z = np.random.default_rng(0).normal(size=(7, 2))
     of_each = norm(z_mean, np.exp(0.5 * z_log_var)).logpdf(z[:, None]).sum(axis=-1)
-    np.testing.assert_allclose(model.prior_of(None).log_prob(z), logsumexp(of_each, axis=1) - np.log(4), rtol=1e-4)
+    np.testing.assert_allclose(
+        model.prior_of(None).log_prob(z), logsumexp(of_each, axis=1) - np.log(4), rtol=1e-4
+    )
     free = VampPrior(4, SHAPE, unit_interval=False, seed=0)
     np.testing.assert_array_equal(free.pseudo_inputs(), free.raw_inputs.numpy())
     assert as_numpy(free.pseudo_inputs()).min() < 0
@@ -113,13 +117,17 @@ def test_terms_weights_and_samples_use_the_prior(prior):
     assert np.abs(difference).max() > 0.01
     drawn = model.draw_from_prior(2000, seed=0)
     np.testing.assert_allclose(drawn.mean(axis=0), model.prior_of(None).draw(2000, 1).mean(axis=0), atol=0.2)
-    np.testing.assert_allclose(model.sample(3, seed=5), model.decode(model.draw_from_prior(3, seed=5)), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.sample(3, seed=5), model.decode(model.draw_from_prior(3, seed=5)), rtol=1e-5
+    )
 
 
 def test_the_standard_prior_is_that_of_a_vae():
     model, epsilon = small("standard"), small("standard").noise(12, 0)
     plain = VAE(model.encoder, model.decoder)
-    np.testing.assert_allclose(model.elbo_terms(IMAGES, epsilon)["kl"], plain.elbo_terms(IMAGES, epsilon)["kl"])
+    np.testing.assert_allclose(
+        model.elbo_terms(IMAGES, epsilon)["kl"], plain.elbo_terms(IMAGES, epsilon)["kl"]
+    )
     np.testing.assert_allclose(model.draw_from_prior(3, 1), plain.draw_from_prior(3, 1))
 
 
@@ -128,7 +136,9 @@ def test_with_the_exact_posterior_and_the_exact_prior_one_draw_gives_log_p():
     vae, x = exact.vae(), exact.sample(50)
     model = PriorVAE(vae.encoder, vae.decoder, likelihood=vae.likelihood, prior="flow", seed=0)
     np.testing.assert_allclose(log_likelihood(model, x, 1), exact.log_prob(x), atol=0.01)
-    other = PriorVAE(vae.encoder, vae.decoder, likelihood=vae.likelihood, prior="mixture", components=3, seed=0)
+    other = PriorVAE(
+        vae.encoder, vae.decoder, likelihood=vae.likelihood, prior="mixture", components=3, seed=0
+    )
     assert np.mean(log_likelihood(other, x, 200)) < exact.log_prob(x).mean() + 1.0
     assert not np.allclose(log_likelihood(other, x, 200), exact.log_prob(x), atol=0.05)
 

@@ -37,9 +37,14 @@ density_after_a_stretch = Exercise(
             lambda: -HALF_LOG_2_PI - 4.5 - np.log(2),
             "The normal density is taken at the noise that belongs to the code, not at the code.",
         ),
-        Mistake(lambda: np.exp(-HALF_LOG_2_PI - 0.5) / 2, "That is the density; the question is its logarithm."),
+        Mistake(
+            lambda: np.exp(-HALF_LOG_2_PI - 0.5) / 2, "That is the density; the question is its logarithm."
+        ),
     ),
-    hints=("Which noise belongs to the code 3?", "log p(z) = log N(u; 0, 1) + log |du/dz|, with du/dz = 1/2."),
+    hints=(
+        "Which noise belongs to the code 3?",
+        "log p(z) = log N(u; 0, 1) + log |du/dz|, with du/dz = 1/2.",
+    ),
 )
 
 
@@ -125,7 +130,8 @@ noise_in_a_code = Exercise(
             "That is the score; the expected noise is minus sigma times the score.",
         ),
         Mistake(
-            lambda z, s, a, b: b * z / (a**2 * s + b**2), "The variance of the clean code is s squared, not s."
+            lambda z, s, a, b: b * z / (a**2 * s + b**2),
+            "The variance of the clean code is s squared, not s.",
         ),
         Mistake(
             lambda z, s, a, b: z / b, "That takes all of the noised code for noise; part of it is the code."
@@ -136,7 +142,7 @@ noise_in_a_code = Exercise(
         ),
     ),
     hints=(
-        "The noised code and the noise are jointly normal with mean 0: what are the variance of z and their covariance?",
+        "Noised code and noise are jointly normal with mean 0: what are the variance of z and their covariance?",
         "Of two such numbers, E[b | a] = Cov(a, b) a / Var(a).",
     ),
 )

@@ -22,11 +22,11 @@ OPEN = 2.0  # a step begins near the identity: sigmoid(2) = 0.88
 class AutoregressiveStep(layers.Layer):
     """One step of an inverse autoregressive flow: each coordinate is moved by what the ones before it say.
 
-    Called on codes ``(..., latent_dim)`` and a context ``(..., context_dim)``; returns new codes and log |det| ``(...)``
-    of the map: z_i becomes s_i z_i + (1 - s_i) m_i, where m_i and s_i in (0, 1) are computed from z_1 ... z_{i-1} and
-    the context by a network with masked weights, so the determinant is the product of the s_i. ``turned`` counts the
-    coordinates from the last. Source: Kingma et al. (2016), algorithm 1; masks: Germain et al. (2015). Taught in
-    chapter 16.
+    Called on codes ``(..., latent_dim)`` and a context ``(..., context_dim)``; returns new codes and log |det|
+    ``(...)`` of the map: z_i becomes s_i z_i + (1 - s_i) m_i, where m_i and s_i in (0, 1) are computed from z_1 ...
+    z_{i-1} and the context by a network with masked weights, so the determinant is the product of the s_i. ``turned``
+    counts the coordinates from the last.
+    Sources: Kingma et al. (2016), algorithm 1; masks: Germain et al. (2015). Taught in chapter 16.
     """
 
     def __init__(
@@ -59,9 +59,7 @@ class AutoregressiveStep(layers.Layer):
         self.last = self.add_weight(
             name="last", shape=(self.hidden, 2 * self.latent_dim), initializer="zeros"
         )
-        self.last_bias = self.add_weight(
-            name="last_bias", shape=(2 * self.latent_dim,), initializer="zeros"
-        )
+        self.last_bias = self.add_weight(name="last_bias", shape=(2 * self.latent_dim,), initializer="zeros")
         self.built = True
 
     def call(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +123,8 @@ class IAFVAE(VAE):
         """The log weights of ``num_samples`` draws per image, with the flow's own density: ``(num_samples, n)``."""
         posterior = DiagonalNormal(z_mean, z_log_var)
         noise = random.normal((num_samples, *ops.shape(z_mean)), seed=check_seed(seed))
-        start = reparameterize(*posterior.parameters, noise)  # (num_samples, n, latent_dim)
+        mean, log_var = posterior.parameters
+        start = reparameterize(mean, log_var, noise)  # (num_samples, n, latent_dim)
         z, log_det = self.transform(start, z_mean, z_log_var)
         log_likelihood = self.likelihood_of(self.logits_of(z, x)).log_prob(self.images_of(x))
         log_posterior = posterior.log_prob(start) - log_det
@@ -133,6 +132,7 @@ class IAFVAE(VAE):
 
     def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where the steps take the mean, the log variance before them, and one draw: arrays ``(n, latent_dim)``."""
+
         def of_batch(batch: Any) -> tuple[Tensor, ...]:
             z_mean, z_log_var, start = self.encoder(batch)
             moved = (self.transform(part, z_mean, z_log_var)[0] for part in (z_mean, start))

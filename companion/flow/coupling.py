@@ -80,8 +80,8 @@ class Coupling(layers.Layer):
 class CouplingFlow(layers.Layer):
     """A density over codes: couplings that keep each half in turn, after one shift and scale per coordinate.
 
-    ``log_prob(z)`` takes ``(..., latent_dim)`` and gives ``(...)``, in nats; ``draw(n, seed)`` gives codes. It begins as
-    a normal distribution with the mean and spread that :meth:`adapt` measures, or as N(0, I).
+    ``log_prob(z)`` takes ``(..., latent_dim)`` and gives ``(...)``, in nats; ``draw(n, seed)`` gives codes. It begins
+    as a normal distribution with the mean and spread that :meth:`adapt` measures, or as N(0, I).
     Raises :class:`~companion.errors.BadInput` for a ``latent_dim`` below 2.
     Source: Dinh et al. (2017), without their batch normalisation. Taught in chapter 16.
     """

@@ -1,4 +1,4 @@
-"""A diffusion model as the prior of a VAE: two stages, as in Stable Diffusion, on codes of a few numbers. Chapter 16."""
+"""A diffusion model as the prior of a VAE: two stages, as in Stable Diffusion, on small codes. Chapter 16."""
 
 from companion.latent_diffusion.model import LatentDiffusion
 from companion.latent_diffusion.process import (

@@ -35,7 +35,7 @@ from companion.vae import VAE, Terms
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class LatentDiffusion(MayHaveLabels, VAE):
+class LatentDiffusion(MayHaveLabels, VAE):  # type: ignore[override] # its classes decide what it takes
     """A VAE whose prior is a diffusion model over its codes; the encoder and the decoder are its first stage.
 
     Pass the networks of a trained VAE, call :meth:`adapt` with images, so that the codes are brought to mean 0 and
@@ -45,9 +45,9 @@ class LatentDiffusion(MayHaveLabels, VAE):
     and takes pairs ``[images, labels]``; a share ``label_dropout`` of the labels is hidden in training, so that the
     network learns to do without (classifier-free guidance).
 
-    ``kl_loss`` is log q(z|x) plus :func:`diffusion_bound`, and ``neg_elbo`` a bound on -log p(x) as in every family. The
-    density of a code is not known, so :meth:`log_weights` gives the mean of the bound for every draw, and L_k is the
-    ELBO. Raises :class:`~companion.errors.BadInput` for settings, images and labels that do not fit.
+    ``kl_loss`` is log q(z|x) plus :func:`diffusion_bound`, and ``neg_elbo`` a bound on -log p(x) as in every family.
+    The density of a code is not known, so :meth:`log_weights` gives the mean of the bound for every draw, and L_k is
+    the ELBO. Raises :class:`~companion.errors.BadInput` for settings, images and labels that do not fit.
     Sources: Rombach et al. (2022); Vahdat et al. (2021); Ho & Salimans (2022). Taught in chapter 16.
     """
 
@@ -109,7 +109,7 @@ class LatentDiffusion(MayHaveLabels, VAE):
         return (ops.cast(z, "float32") - self.center) / self.spread
 
     def squared_error(self, z: Tensor, epsilon: Tensor, times: Tensor, condition: Tensor = None) -> Tensor:
-        """|epsilon - its prediction|^2 for codes and noise ``(..., latent_dim)`` at ``times`` ``(..., 1)`` in [0, 1]."""
+        """|epsilon - its prediction|^2 for codes and noise ``(..., latent_dim)``; ``times`` ``(..., 1)``: 0 to 1."""
         log_snr = NOISIEST + (CLEANEST - NOISIEST) * times  # (..., 1)
         predicted = self.predict_noise(noised(self.standardized(z), epsilon, log_snr), log_snr, condition)
         return ops.sum(ops.square(epsilon - predicted), axis=-1)
@@ -159,9 +159,7 @@ class LatentDiffusion(MayHaveLabels, VAE):
         def draw() -> Tensor:
             return random.normal((n, self.latent_dim), seed=stream)
 
-        path = reverse_path(
-            self.guided(condition, guidance), draw(), steps, draw if stochastic else None
-        )
+        path = reverse_path(self.guided(condition, guidance), draw(), steps, draw if stochastic else None)
         *_, last = path
         return ops.convert_to_numpy(last * self.spread + self.center)
 

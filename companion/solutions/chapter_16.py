@@ -1,7 +1,7 @@
 """Solutions of chapter 16.
 
-Draw the map of the first exercise as a line before anyone computes. The second exercise is the argument of the chapter's
-first section; do it at the board with a table of two images and two codes.
+Draw the map of the first exercise as a line before anyone computes. The second exercise is the argument of the
+chapter's first section; do it at the board with a table of two images and two codes.
 """
 
 from typing import Any

@@ -69,7 +69,9 @@ def new_model(case, optimizer=None):
 
 def data_for(case):
     """Images, or images and labels where the family learns from both."""
-    pairs = CASES[case][0] is ConditionalVAE or (CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes"))
+    pairs = CASES[case][0] is ConditionalVAE or (
+        CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes")
+    )
     return [IMAGES, LABELS] if pairs else IMAGES
 
 

@@ -1,4 +1,4 @@
-"""Priors over the codes of one VAE, with its encoder and decoder left as they are: bounds, and pictures decoded from draws.
+"""Priors over the codes of one VAE, with its encoder and decoder left as they are: bounds, and decoded draws.
 
 All arms of one seed share one VAE, one judge and one split, so that they differ in the prior and in nothing else.
 Whichever arm runs first computes the figures of all arms for its seed and leaves them beside its folder; the others
@@ -47,7 +47,7 @@ def figures(
     """
     kept = folder.parent / f"all-arms-{dataset}-{seed}.json"
     if not kept.exists():
-        sizes = {"dataset": dataset, "n_train": n_train, "n_shown": n_shown}
+        sizes: dict[str, Any] = {"dataset": dataset, "n_train": n_train, "n_shown": n_shown}
         study = Study(seed, epochs, prior_epochs, diffusion_epochs, **sizes)
         partial = kept.with_name(f".partial-{os.getpid()}-{kept.name}")
         partial.write_text(json.dumps(dict(study.arms())), encoding="utf-8")
@@ -79,7 +79,7 @@ class Study:
         self.seed, self.epochs, self.prior_epochs = seed, epochs, prior_epochs
         self.diffusion_epochs = diffusion_epochs
         whole = data.load(dataset)
-        self.images, self.labels = whole.x_train[:n_train], whole.y_train[:n_train]
+        self.images, self.labels = whole.x_train[:n_train], np.asarray(whole.y_train)[:n_train]
         # Real images that neither the models nor the judge have seen, and are not the reference.
         self.unseen = whole.x_train[n_train : n_train + n_shown]
         self.test, self.n = whole.x_test, n_shown
@@ -103,9 +103,7 @@ class Study:
         from companion.evaluation.judge import agreement, named_classes
 
         pictures = np.clip(pictures, 0.0, 1.0)
-        quality = evaluation.precision_recall(
-            self.reference, evaluation.judge_features(self.judge, pictures)
-        )
+        quality = evaluation.precision_recall(self.reference, evaluation.judge_features(self.judge, pictures))
         return {
             "fidelity": quality.fidelity,
             "coverage": quality.coverage,
@@ -190,7 +188,10 @@ class Study:
         multiplications = first_stage * self.epochs + second_stage * self.diffusion_epochs
         epochs = round(multiplications / (3 * build_denoiser(size, units=units).count_params()))
         model = LatentDiffusion(
-            *identity_pair(self.images.shape[1:]), likelihood=identity_likelihood(), units=units, seed=self.seed
+            *identity_pair(self.images.shape[1:]),
+            likelihood=identity_likelihood(),
+            units=units,
+            seed=self.seed,
         )
         model, _ = self._fit(model, epochs)
         return model.sample(self.n, seed=self.seed)
@@ -201,10 +202,9 @@ class Study:
 
         keras.utils.set_random_seed(self.seed)
         x = self.images if x is None else x
-        steps = max(1, len(self.images) // BATCH)
+        steps = -(-len(self.images) // BATCH)
         how: Any = "auto" if keras.backend.backend() == "jax" else False
         model.compile(keras.optimizers.Adam(RATE), jit_compile=how, steps_per_execution=steps)
-        first, last = epochs - epochs // 5, epochs // 5
         if not isinstance(x, np.ndarray):
             model.fit(x, batch_size=BATCH, epochs=epochs, verbose=0)
             return model, 0.0

@@ -24,7 +24,9 @@ def coded(seed: int, kind: str, epochs: int, prior_epochs: int, options: dict[st
     """
     keras.utils.set_random_seed(seed)
     dataset = data.load("digits")
-    model = KINDS[kind](input_shape=dataset.image_shape, filters=(16, 32), prior="uniform", seed=seed, **options)
+    model = KINDS[kind](
+        input_shape=dataset.image_shape, filters=(16, 32), prior="uniform", seed=seed, **options
+    )
     how: Any = "auto" if keras.backend.backend() == "jax" else False
     model.compile(keras.optimizers.Adam(2e-3), jit_compile=how)
     model.fit(data.Batches(dataset.x_train, 32, "none", seed), epochs=epochs, shuffle=False, verbose=0)

@@ -45,7 +45,7 @@ def record(out: Path, settings: dict[str, Any] | None = None) -> None:
     draft.decoded["path: ends"] = np.asarray(_path(model, starts, label=3, steps=20)[-1], "float32")
     draft.shown = {
         "codes": rounded(codes, 2),
-        "labels": [int(label) for label in digits.y_test],
+        "labels": [int(label) for label in np.asarray(digits.y_test)],
         "colours": CLASS_COLOURS,
         "classes": [str(kind) for kind in range(digits.num_classes)],
         "range": [-REACH, REACH],
@@ -98,8 +98,8 @@ def _still(model: Any, draft: Draft) -> BookFigure:
     ways = np.stack(_path(model, STARTS, None, 50), axis=1)  # (starts, points, 2)
     pictures = model.decode(ways[:, -1] * model.spread.numpy() + model.center.numpy())
     alt = (
-        f"A plane with the codes of {len(shown['labels'])} digits, coloured by class, and the ways of five noise points "
-        f"to codes, as curves that end in dots; beside it the five digits that the decoder makes of the ends."
+        f"A plane with the codes of {len(shown['labels'])} digits, coloured by class, and the ways of five noise "
+        f"points to codes, as curves that end in dots; beside it the five digits that the decoder makes of the ends."
     )
     with book_style():
         figure = BookFigure(PAGE_WIDTH, 3.2, alt_text=alt)
