@@ -59,6 +59,13 @@ TESTS = {
     "companion/evaluation/anomaly.py": ["tests/evaluation/test_anomaly.py"],
     "companion/scoring.py": ["tests/test_scoring.py"],
     "companion/data/chunks.py": ["tests/data/test_chunks.py"],
+    "companion/flow/coupling.py": ["tests/test_flow.py"],
+    "companion/flow/autoregressive.py": ["tests/test_flow.py"],
+    "companion/fsq.py": ["tests/test_fsq.py"],
+    "companion/priors.py": ["tests/test_priors.py"],
+    "companion/latent_diffusion/model.py": ["tests/test_latent_diffusion.py"],
+    "companion/latent_diffusion/process.py": ["tests/test_latent_diffusion.py"],
+    "companion/latent_diffusion/labels.py": ["tests/test_latent_diffusion.py"],
     "companion/hierarchical_vae/model.py": [
         "tests/hierarchical_vae/test_hierarchical_vae.py",
         "tests/hierarchical_vae/test_hierarchical_bounds.py",

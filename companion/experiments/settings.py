@@ -98,6 +98,17 @@ MODELS = {
         labels=True,
         batch_norm=False,
         of_data=("labels_per_class",),
+    "prior_vae": Family("companion.priors:PriorVAE", {"prior": "vamp", "components": 50}),
+    "iaf_vae": Family("companion.flow:IAFVAE", {"num_steps": 4}),
+    "fsq_vae": Family(
+        "companion.fsq:FSQVAE",
+        {"levels": (4, 4, 4), "filters": (32, 64), "prior": "pixel_cnn"},
+        networks=("conv",),
+        latent_dim=False,
+        batch_norm=False,
+    ),
+    "latent_diffusion": Family(
+        "companion.latent_diffusion:LatentDiffusion", {"units": (128, 128), "frozen": False}
     ),
 }
 NETWORKS = ("dense", "conv")

@@ -244,5 +244,9 @@ CHOICES: Mapping[str, Choice] = {
         "images with noise of 0.4 at {before:.1f} dB, restored {after:.1f} dB; clean, the negative ELBO is "
         "{neg_elbo:.1f} nats per unseen image",
         models.denoising_vae, _restored_decibels, _restored,
+    "prior": Choice(
+        "16", "prior, learned together with the networks", ("standard", "mixture", "vamp", "flow"), "vamp",
+        ELBO,
+        models.vae_with_prior, draw=_sampled, own={"epochs": 30},
     ),
 }  # fmt: skip

@@ -145,3 +145,8 @@ def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
     networks = _networks(VAE, shape, settings)
     networks["encoder"] = denoising_encoder(networks["encoder"], 0.0, value, seed=settings["seed"])
     return VAE(**networks)
+def vae_with_prior(value: str, shape: Shape, settings: Settings) -> Any:
+    """A VAE with the prior ``value``, of 30 components where it is a mixture."""
+    from companion.priors import PriorVAE
+
+    return PriorVAE(**_networks(PriorVAE, shape, settings), prior=value, components=30)

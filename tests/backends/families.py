@@ -8,11 +8,15 @@ from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE, ResidualVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE
 from companion.miwae import MIWAE
+from companion.latent_diffusion import LatentDiffusion
+from companion.priors import PriorVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -47,6 +51,13 @@ CASES = {
     "pixel_vae": (PixelVAE, {"filters": 4}),
     "semi_supervised_vae": (SemiSupervisedVAE, {"num_classes": 3, "alpha": 2.0, "labelled_weight": 0.5}),
     "miwae": (MIWAE, {"num_samples": 3}),
+    "prior_vae": (PriorVAE, {"components": 3}),
+    "prior_vae with a flow": (PriorVAE, {"prior": "flow"}),
+    "iaf_vae": (IAFVAE, {"num_steps": 2}),
+    "fsq_vae": (FSQVAE, {"levels": (3, 2), "filters": (8,)}),
+    "residual_vq_vae": (ResidualVQVAE, {"stages": (4, 2), "embedding_dim": 4, "filters": (8,)}),
+    "latent_diffusion": (LatentDiffusion, {"units": (8,), "frozen": False}),
+    "latent_diffusion with labels": (LatentDiffusion, {"num_classes": 3, "units": (8,), "frozen": False}),
 }
 
 
@@ -60,8 +71,8 @@ def cases():
 def new_model(case, optimizer=None):
     """A narrow model of the family and options that ``case`` names, compiled."""
     family, options = CASES[case]
-    how = {"latent_dim": 2, "network": "conv" if family is VQVAE else "dense", "seed": 0}
-    how |= {} if family is VQVAE else {"hidden": (8,)}
+    how = {"latent_dim": 2, "network": "conv" if issubclass(family, VQVAE) else "dense", "seed": 0}
+    how |= {} if issubclass(family, VQVAE) else {"hidden": (8,)}
     model = family(**family.build_networks(SHAPE, **how, **options), **options, seed=0)
     model.compile(optimizer or keras.optimizers.Adam(1e-2))
     return model
@@ -72,6 +83,10 @@ def data_for(case):
     if CASES[case][0] is SemiSupervisedVAE:
         return [IMAGES, FEW_LABELS]
     return [IMAGES, LABELS] if CASES[case][0] is ConditionalVAE else IMAGES
+    pairs = CASES[case][0] is ConditionalVAE or (
+        CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes")
+    )
+    return [IMAGES, LABELS] if pairs else IMAGES
 
 
 def figures_before(model, case):

@@ -8,12 +8,17 @@ from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.conditional_vae.networks import build_cvae_decoder, build_cvae_encoder
 from companion.discrete_vae import DiscreteVAE
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
 from companion.miwae import MIWAE
 from companion.networks import build_decoder, build_encoder
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE, build_classifier
+from companion.latent_diffusion import LatentDiffusion
+from companion.networks import build_decoder, build_encoder
+from companion.priors import PriorVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -60,6 +65,10 @@ BUILD = {
 }
 CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
     "miwae": lambda: MIWAE(*_pair(), num_samples=3, seed=0),
+    "vamp": lambda: PriorVAE(*_pair(), components=3, seed=0),
+    "iaf": lambda: IAFVAE(*_pair(), num_steps=2, seed=0),
+    "fsq": lambda: FSQVAE(input_shape=SHAPE, filters=(4,), levels=(3, 2), seed=0),
+    "diffusion": lambda: LatentDiffusion(*_pair(), units=(8,), frozen=False, seed=0),
 }
 CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
 MISSING_IS_NAN = ("miwae",)  # NaN is a missing pixel there, and no mistake

@@ -39,7 +39,7 @@ def uses(name, model):
         yield "elbo_terms", lambda: model.elbo_terms(x)
         yield "log_likelihood", lambda: log_likelihood(model, x, 2)
         yield "score", lambda: score(model, x, k=2)
-    if name not in ("autoencoder", "vq"):
+    if name not in ("autoencoder", "vq", "fsq"):
         yield "log_weights", lambda: model.log_weights(x, 2)
     if name == "hierarchical":
         yield "encode_layers", lambda: model.encode_layers(x)

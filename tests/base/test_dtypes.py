@@ -12,13 +12,17 @@ from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
 from companion.errors import BadInput, is_real_dtype
 from companion.evaluation import log_likelihood, score
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE, ResidualVQVAE, RotatingVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior, log_joint
+from companion.latent_diffusion import LatentDiffusion
 from companion.likelihoods import Likelihood
 from companion.miwae import MIWAE
 from companion.networks import build_conv_decoder, build_conv_encoder
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE
+from companion.priors import PriorVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -44,6 +48,14 @@ FAMILIES = {
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3, "cooling_steps": 3}),
     "hard DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3, "hard": True}),
     "VQVAE": (VQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
+    "mixture": (PriorVAE, {"prior": "mixture", "components": 3}),
+    "vamp": (PriorVAE, {"components": 3}),
+    "flow": (PriorVAE, {"prior": "flow"}),
+    "IAFVAE": (IAFVAE, {"num_steps": 2}),
+    "FSQVAE": (FSQVAE, {"levels": (3, 2), "filters": (4,)}),
+    "ResidualVQVAE": (ResidualVQVAE, {"stages": (3, 2), "filters": (4,), "embedding_dim": 2}),
+    "RotatingVQVAE": (RotatingVQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
+    "LatentDiffusion": (LatentDiffusion, {"units": (8,), "frozen": False}),
     "VQVAE by its loss": (
         VQVAE,
         {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2, "codebook": "loss", "prior": "uniform"},

@@ -24,6 +24,11 @@ WITHOUT_NOISE = {
     "pixel_vae": ("z_mean", "z_log_var"),
     "semi_supervised_vae": ("z_mean", "z_log_var", "log_q"),
     "miwae": ("z_mean", "z_log_var"),
+    "prior_vae": ("z_mean", "z_log_var"),
+    "iaf_vae": ("z_mean", "z_log_var"),
+    "fsq_vae": ("logits", "codes", "encoded", "embedded"),
+    "residual_vq_vae": ("logits", "codes", "encoded", "embedded"),
+    "latent_diffusion": ("z_mean", "z_log_var"),
 }
 
 

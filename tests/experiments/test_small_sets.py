@@ -20,6 +20,10 @@ NARROW = {
     "aae": ["--hidden", "8", "--adversarial-weight", "2"],
     "vae_gan": ["--hidden", "8", "--feature-weight", "0.5"],
     "semi_supervised_vae": ["--hidden", "8", "--labels-per-class", "1"],
+    "prior_vae": ["--hidden", "8", "--components", "3"],
+    "iaf_vae": ["--hidden", "8", "--num-steps", "2"],
+    "fsq_vae": ["--levels", "3,2", "--filters", "4"],
+    "latent_diffusion": ["--hidden", "8", "--units", "8"],
 }
 
 

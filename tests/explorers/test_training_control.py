@@ -48,6 +48,7 @@ SET_TO = {
     "objective": lambda model: {"VAE": "VAE", "AAE": "AAE", "VAEGAN": "VAE-GAN"}[type(model).__name__],
     "alpha": lambda model: model.alpha,
     "noise": lambda model: model.encoder.get_layer("noise").highest,
+    "prior": lambda model: model.prior,
 }
 
 
