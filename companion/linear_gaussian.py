@@ -22,8 +22,7 @@ class LinearGaussian:
 
     ``weights`` has shape ``(pixels, latent_dim)`` and orthogonal columns, so that the exact posterior is a diagonal
     normal; ``bias`` has shape ``(pixels,)`` and ``scale`` > 0. Raises :class:`~companion.errors.BadInput` otherwise.
-    Source: Tipping & Bishop (1999). Used in chapters 04, 10 and 11.
-    Source: Tipping & Bishop (1999). Used in chapters 04, 10 and 13.
+    Source: Tipping & Bishop (1999). Used in chapters 04, 10, 11 and 13.
     """
 
     def __init__(self, weights: Any, bias: Any, scale: float):

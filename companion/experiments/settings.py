@@ -98,6 +98,7 @@ MODELS = {
         labels=True,
         batch_norm=False,
         of_data=("labels_per_class",),
+    ),
     "prior_vae": Family("companion.priors:PriorVAE", {"prior": "vamp", "components": 50}),
     "iaf_vae": Family("companion.flow:IAFVAE", {"num_steps": 4}),
     "fsq_vae": Family(

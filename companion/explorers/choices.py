@@ -158,6 +158,8 @@ def _with_wrong(model: Any, x: Any) -> Figures:
         **_elbo(model, (images, np.full(len(images), -1))),
         "wrong": 100 * float(np.mean(named != labels)),
     }
+
+
 def _with_noise(x: Any) -> np.ndarray:
     from companion.denoising import add_noise
 
@@ -234,16 +236,19 @@ CHOICES: Mapping[str, Choice] = {
         "11", "what the model minimises", tuple(models.OBJECTIVES), "AAE",
         f"{ELBO}; a small classifier tells {{told:.0%}} of codes from draws of the prior",
         models.by_objective, _with_test, _sampled, own={"learning_rate": 1e-3, "epochs": 30},
+    ),
     "alpha": Choice(
         "12", "alpha, the weight of the labels' cross-entropy", (0, 1, 10, 100), 10,
         "{wrong:.1f} % of unseen images named wrongly; bound on −log p(x) {neg_elbo:.1f} nats per unseen image",
         models.semi_supervised_vae, _with_wrong, _label_grid, inputs=models.few_labels,
         own={"latent_dim": 2},
+    ),
     "noise": Choice(
         "13", "largest noise in training", (0, 0.2, 0.4, 0.8), 0.4,
         "images with noise of 0.4 at {before:.1f} dB, restored {after:.1f} dB; clean, the negative ELBO is "
         "{neg_elbo:.1f} nats per unseen image",
         models.denoising_vae, _restored_decibels, _restored,
+    ),
     "prior": Choice(
         "16", "prior, learned together with the networks", ("standard", "mixture", "vamp", "flow"), "vamp",
         ELBO,

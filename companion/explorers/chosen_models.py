@@ -137,6 +137,8 @@ def by_objective(value: str, shape: Shape, settings: Settings) -> Any:
     module, _, name = OBJECTIVES[value].partition(":")
     kind = getattr(import_module(f"companion.{module}"), name)
     return kind(**_networks(kind, shape, settings))
+
+
 def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
     """A VAE whose encoder sees noise of up to ``value`` in training."""
     from companion.denoising import denoising_encoder
@@ -145,6 +147,8 @@ def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
     networks = _networks(VAE, shape, settings)
     networks["encoder"] = denoising_encoder(networks["encoder"], 0.0, value, seed=settings["seed"])
     return VAE(**networks)
+
+
 def vae_with_prior(value: str, shape: Shape, settings: Settings) -> Any:
     """A VAE with the prior ``value``, of 30 components where it is a mixture."""
     from companion.priors import PriorVAE

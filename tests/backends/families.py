@@ -82,7 +82,6 @@ def data_for(case):
     """Images, or images and labels where the family learns from both."""
     if CASES[case][0] is SemiSupervisedVAE:
         return [IMAGES, FEW_LABELS]
-    return [IMAGES, LABELS] if CASES[case][0] is ConditionalVAE else IMAGES
     pairs = CASES[case][0] is ConditionalVAE or (
         CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes")
     )

@@ -17,7 +17,6 @@ from companion.networks import build_decoder, build_encoder
 from companion.pixel_vae import PixelVAE
 from companion.semi_supervised import SemiSupervisedVAE, build_classifier
 from companion.latent_diffusion import LatentDiffusion
-from companion.networks import build_decoder, build_encoder
 from companion.priors import PriorVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
@@ -62,15 +61,13 @@ BUILD = {
     "vae_gan": lambda: VAEGAN(*_pair(), seed=0),
     "pixel": lambda: PixelVAE(*_pair(), filters=2, seed=0),
     "semi": _semi_supervised,
-}
-CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
     "miwae": lambda: MIWAE(*_pair(), num_samples=3, seed=0),
     "vamp": lambda: PriorVAE(*_pair(), components=3, seed=0),
     "iaf": lambda: IAFVAE(*_pair(), num_steps=2, seed=0),
     "fsq": lambda: FSQVAE(input_shape=SHAPE, filters=(4,), levels=(3, 2), seed=0),
     "diffusion": lambda: LatentDiffusion(*_pair(), units=(8,), frozen=False, seed=0),
 }
-CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
 MISSING_IS_NAN = ("miwae",)  # NaN is a missing pixel there, and no mistake
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
