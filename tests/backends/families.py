@@ -12,11 +12,11 @@ from companion.flow import IAFVAE
 from companion.fsq import FSQVAE, ResidualVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
-from companion.pixel_vae import PixelVAE
-from companion.semi_supervised import SemiSupervisedVAE
-from companion.miwae import MIWAE
 from companion.latent_diffusion import LatentDiffusion
+from companion.miwae import MIWAE
+from companion.pixel_vae import PixelVAE
 from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 

@@ -12,12 +12,12 @@ from companion.flow import IAFVAE
 from companion.fsq import FSQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.latent_diffusion import LatentDiffusion
 from companion.miwae import MIWAE
 from companion.networks import build_decoder, build_encoder
 from companion.pixel_vae import PixelVAE
-from companion.semi_supervised import SemiSupervisedVAE, build_classifier
-from companion.latent_diffusion import LatentDiffusion
 from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE, build_classifier
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 

@@ -21,8 +21,8 @@ from companion.likelihoods import Likelihood
 from companion.miwae import MIWAE
 from companion.networks import build_conv_decoder, build_conv_encoder
 from companion.pixel_vae import PixelVAE
-from companion.semi_supervised import SemiSupervisedVAE
 from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 

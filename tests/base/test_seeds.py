@@ -30,8 +30,8 @@ from companion.latent_diffusion import LatentDiffusion
 from companion.layers import Sampling
 from companion.linear_gaussian import LinearGaussian
 from companion.pixel_vae import PixelVAE
-from companion.semi_supervised import SemiSupervisedVAE
 from companion.priors import NormalMixture, PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, PixelCNN, UniformPrior, VectorQuantizer
 
