@@ -159,10 +159,9 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
         terms = super().terms(x, y_pred)
         if self.free_bits:
             q = DiagonalNormal(y_pred["z_mean"], y_pred["z_log_var"], event_ndims=0)
-            per_unit = q.kl(
-                DiagonalNormal(*self.prior_of(x).parameters, event_ndims=0)
-            )  # (batch, latent_dim)
-            charged = free_bits(per_unit, self.free_bits)
+            prior_mean, prior_log_var = self.prior_of(x).parameters
+            prior = DiagonalNormal(prior_mean, prior_log_var, event_ndims=0)
+            charged = free_bits(q.kl(prior), self.free_bits)
             return {**terms, "kl_with_free_bits": ops.broadcast_to(charged, ops.shape(terms["kl"]))}
         if self.penalty == PENALTIES[0]:
             return terms

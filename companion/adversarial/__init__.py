@@ -1,8 +1,8 @@
 """Adversarial training: an autoencoder and a VAE that learn against a second network, the discriminator. Chapter 11.
 
 Each network has losses of its own, and an optimizer trains it on these alone. The losses are added up to one, so that
-training is Keras's own step on every backend; which network a loss reaches is settled inside the loss, by stopping the
-gradient at a tensor (``keras.ops.stop_gradient``) or at the weights of a network (:func:`frozen`).
+training is Keras's own step on every backend. Which network a loss reaches is settled inside the loss: the gradient is
+stopped at a tensor (``keras.ops.stop_gradient``) or at the weights of a network (:func:`frozen`).
 """
 
 from companion.adversarial.aae import AAE

@@ -50,7 +50,7 @@ def _kls() -> list[Case]:
 
 
 def _charged(kl: Any, least: float) -> Any:
-    return np.maximum(least, kl.mean(axis=0)).sum()
+    return float(sum(max(least, unit) for unit in kl.mean(axis=0)))
 
 
 free_bits_of_units = Exercise(
