@@ -221,7 +221,8 @@ class SemiSupervisedVAE(ConditionalVAE):
         images = ops.convert_to_tensor(self.images_of(x))
         each = self.with_each_class(images)
         z_mean, z_log_var, _ = self.encoder(each)
-        z = reparameterize(z_mean, z_log_var, ops.repeat(epsilon, self.classes, axis=0))
+        epsilon = ops.cast(ops.repeat(epsilon, self.classes, axis=0), z_mean.dtype)
+        z = reparameterize(z_mean, z_log_var, epsilon)
         y_pred = {"logits": self.logits_of(z, each), "z_mean": z_mean, "z_log_var": z_log_var}
         return self.terms(x, {**self._by_class(y_pred), "log_q": self.log_q_of(images)})
 

@@ -48,7 +48,7 @@ def compare(model, exported, case):
         z = out["z"]
         y = tuple(x) if isinstance(x, list) else x
         if case == "semi_supervised_vae":  # whose codes are those of every class
-            z, y = np.reshape(z, (-1, 2)), model.with_each_class(IMAGES)
+            z, y = keras.ops.reshape(z, (-1, 2)), model.with_each_class(IMAGES)
             np.testing.assert_array_equal(np.shape(out["logits"]), (24, 3, *SHAPE))
             out = {**out, "logits": np.reshape(out["logits"], (-1, *SHAPE))}
         np.testing.assert_allclose(out["logits"], model.logits_of(z, y), rtol=1e-4, atol=1e-4)
