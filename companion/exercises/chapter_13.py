@@ -95,10 +95,10 @@ weighted_guess = Exercise(
 
 def _one_step(w_seen: float, w_missing: float, scale: float, x: float, prior: float = 1.0) -> list[float]:
     """Intercept and slope of a step, its fixed point, and the exact mean; ``prior`` is the precision of z."""
-    total = prior * scale**2 + w_seen**2 + w_missing**2
-    intercept, slope = w_missing * w_seen * x / total, w_missing**2 / total
-    exact = w_missing * w_seen * x / (prior * scale**2 + w_seen**2)
-    return [intercept, slope, intercept / (1 - slope), exact]
+    noise = prior * scale**2
+    start, factor = np.array([w_seen * x, w_missing]) * w_missing / (noise + w_seen**2 + w_missing**2)
+    direct = w_missing * w_seen * x / (noise + w_seen**2)
+    return [float(start), float(factor), float(start / (1 - factor)), direct]
 
 
 def _two_pixels() -> list[Case]:

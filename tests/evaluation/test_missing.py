@@ -60,8 +60,8 @@ def test_the_chain_tends_to_the_conditional_mean():
     x, vae = incomplete(), EXACT.vae()
     exact, gone = EXACT.complete(x), np.isnan(x)
     for draw in (True, False):
-        found = missing.impute_by_chain(vae, x, steps=1500, start=0.0, draw=draw, seed=0)
-        assert rms((found - exact)[gone]) < 0.015
+        found = missing.impute_by_chain(vae, x, steps=400, start=0.0, draw=draw, seed=0)
+        assert rms((found - exact)[gone]) < 0.025
     short = missing.impute_by_chain(vae, x, steps=2, start=0.0, seed=0)
     assert rms((short - exact)[gone]) > 0.03
 
