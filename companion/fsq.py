@@ -87,8 +87,10 @@ class FSQVAE(VQVAE):
 
     def __init__(self, *networks: Any, levels: Sequence[int] = LEVELS, **kwargs: Any):
         self.levels = check_levels(levels)
-        sizes: dict[str, Any] = {"num_embeddings": math.prod(self.levels), "embedding_dim": len(self.levels)}
-        super().__init__(*networks, commitment=0.0, **sizes, **kwargs)
+        own = {"num_embeddings": math.prod(self.levels), "embedding_dim": len(self.levels), "commitment": 0.0}
+        for name in own.keys() & kwargs.keys():
+            raise BadInput(f"{name}={kwargs[name]!r} with FSQ: expected levels alone; leave {name} out.")
+        super().__init__(*networks, **{**kwargs, **own})
         if self.latent_dim != len(self.levels):
             raise BadInput(
                 f"the networks have vectors of {self.latent_dim} coordinates: expected {len(self.levels)}, one for "

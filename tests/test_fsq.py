@@ -209,6 +209,10 @@ def test_the_rotating_quantiser_differs_in_its_gradient_alone():
         ),
         (lambda: make(ResidualVQVAE, stages=()), r"stages=\(\)"),
         (lambda: make(ResidualVQVAE, codebook="loss"), "codebook='loss': expected 'ema' with several stages"),
+        (
+            lambda: make(commitment=0.5),
+            "commitment=0.5 with FSQ: expected levels alone; leave commitment out",
+        ),
         (lambda: make().decode(np.full((1, 4, 4), 6)), "expected 0 to 5"),
         (lambda: make().fit(2 * IMAGES), "expected pixels in"),
     ],
