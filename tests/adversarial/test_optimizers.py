@@ -23,6 +23,21 @@ def test_each_weight_is_moved_by_its_own_optimizer():
     both.apply([np.ones(2), np.ones(2), 2 * np.ones(2)], variables)
     np.testing.assert_allclose(np.array([v.numpy() for v in variables]), [[0.9] * 2, [0.5] * 2, [0.8] * 2])
     assert [int(o.iterations) for o in (both, both.main, both.discriminator)] == [1, 1, 1]
+    assert both.built  # by the first step, as every optimizer of Keras
+
+
+def test_a_step_does_not_build_it_again():
+    both, variables = pair(Adam(0.01), Adam(0.01))
+    both.build(variables)
+    count = len(both.variables)
+    both.apply([np.ones(2)] * 3, variables)
+    assert len(both.variables) == count
+
+
+def test_adam_takes_its_fast_step_on_tensorflow():
+    both, _ = pair(Adam(0.01), SGD(0.1))
+    fast = keras.backend.backend() == "tensorflow"
+    assert ("update_step" in vars(both.main)) == fast and "update_step" not in vars(both.discriminator)
 
 
 def test_without_variables_those_it_was_built_with_are_moved():
