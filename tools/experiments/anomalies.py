@@ -68,8 +68,8 @@ def against(seed: int, normal: str, other: str, epochs: int, folder: Path) -> di
     """The scores of models of ``normal`` images for images of another kind.
 
     ``normal``: ``digits``, or 500 images of ``clothing``. ``other``: ``digits``, ``clothing``, or the normal test
-    images ``blurred``, ``dim``, or with all pixels black or white, ``hard``. ``low`` and ``high`` are the ends of the 95 %
-    interval of the AUROC over the sampling of images.
+    images ``blurred``, ``dim``, or with all pixels black or white, ``hard``. ``low`` and ``high`` are the ends of the
+    95 % interval of the AUROC over the sampling of images.
     """
     kept = folder.parent / f"{normal}-{epochs}-{seed}.json"
     return _kept(kept, lambda: dict(_of_normal(seed, normal, epochs)))[other]
