@@ -34,7 +34,7 @@ def step_to_less_noise(
 ) -> Any:
     """The clean code that the prediction implies, noised again with the same noise and less of it."""
     clean = (z - sigma * predicted) / alpha
-    return next_alpha * clean + next_sigma * predicted
+    return next_sigma * predicted + next_alpha * clean
 
 
 def steps_of_yours() -> dict[str, Any]:
