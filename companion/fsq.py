@@ -80,7 +80,7 @@ class FSQVAE(VQVAE):
 
     ``levels`` gives the number of levels of each coordinate of the encoder's vectors; their product is the number of
     codes. Other arguments are those of :class:`~companion.vq_vae.VQVAE`, without those of its codebook. ``commitment``
-    in :meth:`terms`, the distance to the rounded vectors, is reported and not trained.
+    in ``terms``, the distance to the rounded vectors, is reported and not trained.
     Raises :class:`~companion.errors.BadInput` for levels below 2 and networks of another width.
     Source: Mentzer et al. (2024). Taught in chapter 16.
     """

@@ -14,7 +14,7 @@ Settings = Mapping[str, Any]
 Shape = tuple[int, ...]
 #: Draws per image, by the name of the estimator.
 ESTIMATORS = {"pathwise": 1, "score function, 1 draw": 1, "score function, 10 draws": 10}
-#: The class of :mod:`companion` that minimises each objective.
+# The class of the package that minimises each objective.
 OBJECTIVES = {"VAE": "vae:VAE", "AAE": "adversarial:AAE", "VAE-GAN": "adversarial:VAEGAN"}
 
 

@@ -22,7 +22,7 @@ OPEN = 2.0  # a step begins near the identity: sigmoid(2) = 0.88
 class AutoregressiveStep(layers.Layer):
     """One step of an inverse autoregressive flow: each coordinate is moved by what the ones before it say.
 
-    Called on codes ``(..., latent_dim)`` and a context ``(..., context_dim)``; returns new codes and log |det|
+    Called on codes ``(..., latent_dim)`` and a context ``(..., context_dim)``; returns new codes and ``log |det|``
     ``(...)`` of the map: z_i becomes s_i z_i + (1 - s_i) m_i. A network with masked weights computes m_i and s_i, which
     lies in (0, 1), from z_1 ... z_{i-1} and the context, so the determinant is the product of the s_i. ``turned``
     counts the coordinates from the last.

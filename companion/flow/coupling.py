@@ -20,7 +20,7 @@ SCALE_BOUND = 3.0  # of the log scale of one coupling, so that no draw can overf
 class Coupling(layers.Layer):
     """One affine coupling: half of the coordinates decides how the other half is shifted and scaled.
 
-    Called on codes ``(..., latent_dim)``; returns ``u`` of the same shape and log |det du/dz| ``(...)``, in nats. The
+    Called on codes ``(..., latent_dim)``; returns ``u`` of the same shape and ``log |det du/dz|`` of shape ``(...)``, in nats. The
     half that is kept goes through unchanged, so the Jacobian is triangular and its determinant the product of the
     scales. ``turned`` keeps the second half. It begins as the identity.
     Raises :class:`~companion.errors.BadInput` for a ``latent_dim`` below 2.
@@ -51,7 +51,7 @@ class Coupling(layers.Layer):
         return self._joined(kept, u), -ops.sum(log_scale, axis=-1)
 
     def inverse(self, u: Tensor) -> Tensor:
-        """The codes ``z`` that :meth:`call` maps to ``u``: shape ``(..., latent_dim)``."""
+        """The codes ``z`` that ``call`` maps to ``u``: shape ``(..., latent_dim)``."""
         kept, changed = self._halves(u)
         shift, log_scale = self._shift_and_log_scale(kept)
         return self._joined(kept, changed * ops.exp(log_scale) + shift)
@@ -109,7 +109,7 @@ class CouplingFlow(layers.Layer):
         self.built = True
 
     def call(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The noise ``u`` behind codes ``z``, and log |det du/dz| ``(...)``."""
+        """The noise ``u`` behind codes ``z``, and ``log |det du/dz|`` of shape ``(...)``."""
         u = (z - self.center) * ops.exp(-self.log_spread)  # (..., latent_dim)
         log_det = -ops.sum(self.log_spread)
         for coupling in self.couplings:

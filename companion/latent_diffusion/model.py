@@ -109,7 +109,7 @@ class LatentDiffusion(MayHaveLabels, VAE):  # type: ignore[override] # its class
         return (ops.cast(z, "float32") - self.center) / self.spread
 
     def squared_error(self, z: Tensor, epsilon: Tensor, times: Tensor, condition: Tensor = None) -> Tensor:
-        """|epsilon - its prediction|^2 for codes and noise ``(..., latent_dim)``; ``times`` ``(..., 1)``: 0 to 1."""
+        """The squared length of epsilon minus its prediction, for codes and noise ``(..., latent_dim)``; ``times`` ``(..., 1)``: 0 to 1."""
         log_snr = NOISIEST + (CLEANEST - NOISIEST) * times  # (..., 1)
         predicted = self.predict_noise(noised(self.standardized(z), epsilon, log_snr), log_snr, condition)
         return ops.sum(ops.square(epsilon - predicted), axis=-1)
