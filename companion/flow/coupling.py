@@ -20,9 +20,9 @@ SCALE_BOUND = 3.0  # of the log scale of one coupling, so that no draw can overf
 class Coupling(layers.Layer):
     """One affine coupling: half of the coordinates decides how the other half is shifted and scaled.
 
-    Called on codes ``(..., latent_dim)``; returns ``u`` of the same shape and ``log |det du/dz|`` of shape ``(...)``, in nats. The
-    half that is kept goes through unchanged, so the Jacobian is triangular and its determinant the product of the
-    scales. ``turned`` keeps the second half. It begins as the identity.
+    Called on codes ``(..., latent_dim)``; returns ``u`` of the same shape and ``log |det du/dz|`` of shape ``(...)``,
+    in nats. The half that is kept goes through unchanged, so the Jacobian is triangular and its determinant the product
+    of the scales. ``turned`` keeps the second half. It begins as the identity.
     Raises :class:`~companion.errors.BadInput` for a ``latent_dim`` below 2.
     Source: Dinh et al. (2017), section 3. Taught in chapter 16.
     """

@@ -46,7 +46,7 @@ class LatentDiffusion(MayHaveLabels, VAE):  # type: ignore[override] # its class
     network learns to do without (classifier-free guidance).
 
     ``kl_loss`` is log q(z|x) plus :func:`diffusion_bound`, and ``neg_elbo`` a bound on -log p(x) as in every family.
-    The density of a code is not known, so :meth:`log_weights` gives the mean of the bound for every draw, and L_k is
+    The density of a code is not known, so ``log_weights`` gives the mean of the bound for every draw, and L_k is
     the ELBO. Raises :class:`~companion.errors.BadInput` for settings, images and labels that do not fit.
     Sources: Rombach et al. (2022); Vahdat et al. (2021); Ho & Salimans (2022). Taught in chapter 16.
     """
@@ -109,7 +109,10 @@ class LatentDiffusion(MayHaveLabels, VAE):  # type: ignore[override] # its class
         return (ops.cast(z, "float32") - self.center) / self.spread
 
     def squared_error(self, z: Tensor, epsilon: Tensor, times: Tensor, condition: Tensor = None) -> Tensor:
-        """The squared length of epsilon minus its prediction, for codes and noise ``(..., latent_dim)``; ``times`` ``(..., 1)``: 0 to 1."""
+        """The squared length of epsilon minus its prediction: ``(...)``, for codes and noise ``(..., latent_dim)``.
+
+        ``times`` ``(..., 1)`` run from 0, the noisiest level, to 1.
+        """
         log_snr = NOISIEST + (CLEANEST - NOISIEST) * times  # (..., 1)
         predicted = self.predict_noise(noised(self.standardized(z), epsilon, log_snr), log_snr, condition)
         return ops.sum(ops.square(epsilon - predicted), axis=-1)
