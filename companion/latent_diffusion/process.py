@@ -42,8 +42,8 @@ def diffusion_bound(z: Tensor, squared_error: Tensor) -> Tensor:
     """An upper bound on -log p(z) of codes ``(..., latent_dim)``, from one noise level each: ``(...)``, in nats.
 
     ``squared_error`` ``(...)`` is that of epsilon minus its prediction, at a log SNR drawn evenly between its two ends.
-    Over such draws the mean is the negative ELBO of a VAE with infinitely many layers. Its terms are the KL of the noisiest
-    code to N(0, I), half the range of the log SNR times the error, and -log p of the code given its cleanest version.
+    Over such draws the mean is the negative ELBO of a VAE with infinitely many layers. Its terms are the KL of the
+    noisiest code to N(0, I), half the range of the log SNR times the error, and -log p of the code given its cleanest version.
     Source: Kingma et al. (2021). Taught in chapter 16.
     """
     alpha, sigma = alpha_sigma(NOISIEST)
