@@ -36,7 +36,8 @@ class Outcome:
         for run, told in self.runs.items():
             if run.budget == budget:
                 for measure, value in told["figures"].items():
-                    found.setdefault(measure, {}).setdefault(run.arm, {})[run.seed] = value
+                    if value is not None:  # the arm has no such figure
+                        found.setdefault(measure, {}).setdefault(run.arm, {})[run.seed] = value
         return found
 
     @property
@@ -48,7 +49,7 @@ class Outcome:
         self,
         run: Run,
         settings: Mapping[str, Any],
-        figures: Mapping[str, float],
+        figures: Mapping[str, float | None],
         seconds: float,
         circumstances: Mapping[str, Any],
     ) -> "Outcome":
@@ -170,8 +171,8 @@ def _key(run: Run) -> str:
     return f"{run.budget}/{run.arm}"
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
 def _lines(parts: Iterable[str]) -> str:

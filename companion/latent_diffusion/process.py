@@ -43,7 +43,8 @@ def diffusion_bound(z: Tensor, squared_error: Tensor) -> Tensor:
 
     ``squared_error`` ``(...)`` is that of epsilon minus its prediction, at a log SNR drawn evenly between its two ends.
     Over such draws the mean is the negative ELBO of a VAE with infinitely many layers. Its terms are the KL of the
-    noisiest code to N(0, I), half the range of the log SNR times the error, and -log p of the code given its cleanest version.
+    noisiest code to N(0, I), half the range of the log SNR times the error, and -log p of the code given its cleanest
+    version.
     Source: Kingma et al. (2021). Taught in chapter 16.
     """
     alpha, sigma = alpha_sigma(NOISIEST)

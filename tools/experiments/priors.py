@@ -53,7 +53,7 @@ def figures(
         partial.write_text(json.dumps(dict(study.arms())), encoding="utf-8")
         os.replace(partial, kept)
     found = json.loads(kept.read_text(encoding="utf-8"))[pictures]
-    return {name: round(float(found.get(name, 0.0)), 6) for name in FIGURES}
+    return {name: round(float(found[name]), 6) if name in found else None for name in FIGURES}
 
 
 class Study:
