@@ -1,4 +1,4 @@
-"""The command line: ``python -m companion run|data|experiment|grade ...``. Asking for help imports no Keras."""
+"""The command line: ``python -m companion run|data|experiment|grade|score ...``. Asking for help imports no Keras."""
 
 import argparse
 import os
@@ -20,6 +20,9 @@ from companion.experiments.command import run as run_experiment
 from companion.experiments.folder import RunFolder
 from companion.experiments.help import OPTION_HELP, SETTING_HELP
 from companion.experiments.settings import MODELS, OPTION_NAMES, SETTING_NAMES, Settings
+from companion.scoring import ARGUMENTS as SCORING_NAMES
+from companion.scoring import add_to as add_scoring
+from companion.scoring import run as run_scoring
 
 WRONG_INPUT, DISK_TROUBLE, INTERRUPTED = 2, 1, 130
 
@@ -47,7 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow keeps quiet only if this is set before it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        commands = {"data": _list_data, "experiment": run_experiment, "grade": run_grading, "run": _run}
+        commands = {
+            "data": _list_data,
+            "experiment": run_experiment,
+            "grade": run_grading,
+            "run": _run,
+            "score": run_scoring,
+        }
         return commands[arguments.command](arguments)
     except BadInput as error:
         return _complain(_as_typed(str(error)), WRONG_INPUT)
@@ -60,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|experiment|grade")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|experiment|grade|score")
     listing = commands.add_parser(
         "data", help="list the data sets and where each would come from", allow_abbrev=False
     )
@@ -97,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(options=run.options)
     add_experiment(commands)
     add_grading(commands)
+    add_scoring(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="continue the run that is in DIR")
     shown = f"{' or '.join(backends.BACKENDS)}: what Keras computes on (default: as Keras is set, or the resumed run's)"
@@ -184,7 +194,9 @@ def _choose_backend(arguments: argparse.Namespace) -> None:
 
 def _as_typed(message: str) -> str:
     """``latent_dim=-1`` as typed on the command line, ``--latent-dim -1``; not inside a path."""
-    names = "|".join(name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES) if name != "model")
+    names = "|".join(
+        name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES, *SCORING_NAMES) if name != "model"
+    )
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 
 

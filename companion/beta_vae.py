@@ -9,7 +9,7 @@ from keras.optimizers.schedules import LearningRateSchedule as Schedule
 from companion import schedules
 from companion.distributions import DiagonalNormal
 from companion.errors import BadInput, check_choice, check_whole_number
-from companion.objectives import elbo_terms, vae_loss
+from companion.objectives import elbo_terms, free_bits, vae_loss
 from companion.tensors import Tensor
 from companion.vae import VAE, Terms
 
@@ -94,11 +94,15 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
     alone, and the rest of the KL keeps the weight 1. ``num_images`` is the number of training images; without it each
     batch is taken for all of the data. History then has ``total_correlation``, too.
 
+    With ``free_bits`` above 0 each unit's KL enters the loss as max(``free_bits``, its batch mean), in nats, times
+    ``beta``: see :func:`~companion.objectives.free_bits`.
+
     History and ``evaluate`` report ``loss``, which is what was optimised, and the unweighted ``neg_elbo`` with its two
     terms, by which models of different beta can be compared.
     Raises :class:`~companion.errors.BadInput` for a weight below 0, steps that are not a whole number of at least 0,
-    steps together with a schedule, a capacity without gamma, and total correlation with gamma.
-    Sources: Higgins et al. (2017); Burgess et al. (2018); Chen et al. (2018). Taught in chapter 06.
+    steps together with a schedule, a capacity without gamma, and total correlation or free bits with gamma or each
+    other. Sources: Higgins et al. (2017); Burgess et al. (2018); Chen et al. (2018); Kingma et al. (2016). Taught in
+    chapters 06 and 11.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
         capacity_steps: int = 0,
         penalty: str = "kl",
         num_images: int | None = None,
+        free_bits: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(*networks, **kwargs)
@@ -130,6 +135,12 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
                     f"penalty={penalty!r} with gamma={gamma!r}: expected one of the two; leave gamma out."
                 )
             self.total_correlation_tracker = keras.metrics.Mean(name="total_correlation")
+        self.free_bits = schedules.check_number("free_bits", free_bits)
+        if self.free_bits and (self.gamma or self.penalty != PENALTIES[0]):
+            raise BadInput(
+                f"free_bits={free_bits!r} with gamma={gamma!r} and penalty={penalty!r}: expected free bits alone; "
+                f"leave the others out."
+            )
 
     def objective(self, terms: Terms) -> Tensor:
         """What is minimised for each image, ``(batch,)``, at the step that the optimizer has reached."""
@@ -138,11 +149,20 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
             return capacity_loss(log_likelihood, kl, self.now(self.capacity), self.gamma)
         if "total_correlation" in terms:
             return beta_tcvae_loss(log_likelihood, kl, terms["total_correlation"], self.now(self.beta))
-        return beta_vae_loss(log_likelihood, kl, self.now(self.beta))
+        return beta_vae_loss(log_likelihood, terms.get("kl_with_free_bits", kl), self.now(self.beta))
 
     def terms(self, x: Tensor, y_pred: dict[str, Tensor]) -> Terms:
-        """As of the VAE, and with that penalty the total correlation, estimated from the images of ``x`` together."""
+        """As of the VAE; with that penalty the total correlation, with free bits the KL that enters the loss.
+
+        Both are estimated from the images of ``x`` together; the second is the same for each of them.
+        """
         terms = super().terms(x, y_pred)
+        if self.free_bits:
+            q = DiagonalNormal(y_pred["z_mean"], y_pred["z_log_var"], event_ndims=0)
+            prior_mean, prior_log_var = self.prior_of(x).parameters
+            prior = DiagonalNormal(prior_mean, prior_log_var, event_ndims=0)
+            charged = free_bits(q.kl(prior), self.free_bits)
+            return {**terms, "kl_with_free_bits": ops.broadcast_to(charged, ops.shape(terms["kl"]))}
         if self.penalty == PENALTIES[0]:
             return terms
         parts = kl_parts(y_pred["z"], y_pred["z_mean"], y_pred["z_log_var"], self.num_images)
@@ -160,6 +180,7 @@ class BetaVAE(schedules.FollowsSchedules, VAE):
             "capacity": schedules.to_config(self.capacity),
             "penalty": self.penalty,
             "num_images": self.num_images,
+            "free_bits": self.free_bits,
         }
         return {**super().get_config(), **own}
 

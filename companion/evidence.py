@@ -71,12 +71,15 @@ def table_of(
     columns = ["Arm", *(f"{each.says}, {each.unit}" if each.unit else each.says for each in shown), "Seeds"]
     rows = []
     for arm in declared.arms.values():
+        runs = sum(run.budget == budget and run.arm == arm.name for run in recorded.runs)
+        # An arm that has run may have no such figure, as real images have no bound.
+        without = "–" if runs else "not run yet"
         by_measure = [figures.get(each.name, {}).get(arm.name, {}) for each in shown]
         cells = [
-            _cell(list(seeds.values()), level, measure.published.get(arm.name))
+            _cell(list(seeds.values()), level, measure.published.get(arm.name), without)
             for measure, seeds in zip(shown, by_measure, strict=True)
         ]
-        rows.append([arm.says, *cells, str(max((len(seeds) for seeds in by_measure), default=0))])
+        rows.append([arm.says, *cells, str(runs)])
     return Table(f"{declared.question} Mean over seeds, with its {level:.0%} interval.", columns, rows)
 
 
@@ -170,8 +173,8 @@ def in_words(interval: claims.Interval) -> str:
     return f"{_number(interval.mean)} [{_number(interval.low)}, {_number(interval.high)}]"
 
 
-def _cell(values: list[float], level: float, published: float | None) -> str:
-    measured = in_words(claims.mean_interval(values, level)) if values else "not run yet"
+def _cell(values: list[float], level: float, published: float | None, without: str) -> str:
+    measured = in_words(claims.mean_interval(values, level)) if values else without
     return measured if published is None else f"{measured} (published: {_number(published)})"
 
 

@@ -22,7 +22,7 @@ class LinearGaussian:
 
     ``weights`` has shape ``(pixels, latent_dim)`` and orthogonal columns, so that the exact posterior is a diagonal
     normal; ``bias`` has shape ``(pixels,)`` and ``scale`` > 0. Raises :class:`~companion.errors.BadInput` otherwise.
-    Source: Tipping & Bishop (1999). Used in chapters 04 and 10.
+    Source: Tipping & Bishop (1999). Used in chapters 04, 10, 11 and 13.
     """
 
     def __init__(self, weights: Any, bias: Any, scale: float):
@@ -54,6 +54,25 @@ class LinearGaussian:
         directions = np.linalg.qr(np.random.default_rng(seed).normal(size=(pixels, latent_dim)))[0]
         return cls(directions * np.linspace(0.4, 0.2, latent_dim), np.full(pixels, 0.5), scale)
 
+    @classmethod
+    def fitted(cls, x: Any, latent_dim: int, scale: float) -> "LinearGaussian":
+        """The model of highest likelihood for data ``x`` ``(n, pixels)`` with noise of this ``scale``, in closed form.
+
+        Column j is the j-th principal direction, as long as the square root of its variance minus ``scale`` squared: a
+        direction with less variance than the noise gets length 0, and its coordinate of z has collapsed. Raises
+        :class:`~companion.errors.BadInput` for a ``latent_dim`` that is not between 1 and the number of pixels.
+        Source: Tipping & Bishop (1999), equation 7; Lucas et al. (2019). Taught in chapter 11.
+        """
+        x = np.asarray(x, float)
+        if not 1 <= latent_dim <= x.shape[-1]:
+            raise BadInput(
+                f"latent_dim={latent_dim!r}: expected 1 to {x.shape[-1]}; pass latent_dim=1 or more."
+            )
+        variances, directions = np.linalg.eigh(np.cov(x, rowvar=False, bias=True))
+        largest = np.argsort(variances)[::-1][:latent_dim]
+        lengths = np.sqrt(np.maximum(variances[largest] - scale**2, 0.0))
+        return cls(directions[:, largest] * lengths, x.mean(axis=0), scale)
+
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """``n`` observations x, float32 of shape ``(n, pixels)``."""
         rng = np.random.default_rng(seed)
@@ -71,6 +90,22 @@ class LinearGaussian:
         precision = 1.0 + np.sum(self.weights**2, axis=0) / self.scale**2
         mean = (np.asarray(x) - self.bias) @ self.weights / self.scale**2 / precision
         return mean, -np.log(precision)
+
+    def complete(self, x: Any) -> np.ndarray:
+        """``x`` ``(n, pixels)`` with the exact mean given the observed pixels in the place of every NaN, float64.
+
+        Given the observed pixels, z is normal with the precision I + WᵀW / scale², where W holds their rows of the
+        weights; the mean of a missing pixel is its bias plus its row times the mean of z. Source: Tipping & Bishop
+        (1999). Used in chapter 13.
+        """
+        completed = np.array(x, float)
+        for row in completed:
+            seen = ~np.isnan(row)
+            w = self.weights[seen]  # (observed, latent_dim)
+            precision = np.eye(self.latent_dim) + w.T @ w / self.scale**2
+            mean = np.linalg.solve(precision, w.T @ (row[seen] - self.bias[seen])) / self.scale**2
+            row[~seen] = self.bias[~seen] + self.weights[~seen] @ mean
+        return completed
 
     def vae(
         self, *, mean_shift: float | Sequence[float] = 0.0, log_var_shift: float = 0.0, seed: int = 0
@@ -107,6 +142,16 @@ class LinearGaussian:
 
     def _likelihood(self) -> Likelihood:
         return Likelihood("normal", scale=self.scale, link="identity")
+
+
+def kl_at_optimum(variances: Any, scale: float, beta: float = 1.0) -> np.ndarray:
+    """The mean KL of each unit of the best linear VAE for data with these ``variances``, in nats: the same shape.
+
+    ``variances`` are those of the principal directions, ``scale`` the standard deviation of a pixel's noise. The KL is
+    half the logarithm of variance / (beta * scale squared), and 0 below that threshold, where the unit collapses.
+    Source: Lucas et al. (2019). Taught in chapter 11.
+    """
+    return 0.5 * np.log(np.maximum(np.asarray(variances, float) / (beta * scale**2), 1.0))
 
 
 class TwoLayerLinearGaussian:

@@ -12,7 +12,9 @@ import pytest
 
 from companion import experiments, schedules
 from companion.beta_vae import BetaVAE, beta_vae_loss, capacity_loss
+from companion.distributions import DiagonalNormal
 from companion.errors import BadInput
+from companion.objectives import kl_per_unit
 
 LOG_LIKELIHOOD, KL = np.float32([-100.0, -90.0]), np.float32([3.0, 5.0])
 HOW = {"batch_size": 8, "shuffle": False, "verbose": 0}  # three batches an epoch
@@ -199,9 +201,56 @@ def test_a_new_process_goes_on_in_the_middle_of_both_climbs(images, new_beta_vae
         np.testing.assert_allclose(answer["history"][name], values, rtol=1e-5)
 
 
+def test_free_bits_are_per_unit_on_the_batch_mean_and_what_is_reported_has_none(new_beta_vae, images):
+    plain, free = new_beta_vae(beta=2.0), new_beta_vae(beta=2.0, free_bits=0.3)
+    per_unit = np.asarray(kl_per_unit(*free.encode(images)[:2]))
+    charged = np.sum(np.maximum(0.3, per_unit.mean(axis=0)))
+    assert charged > per_unit.sum(axis=1).mean()  # or the test would show nothing
+    terms = free.elbo_terms(images, EPSILON[: len(images)])
+    np.testing.assert_allclose(terms["kl_with_free_bits"], np.full(len(images), charged), rtol=1e-4)
+    assert "kl_with_free_bits" not in plain.elbo_terms(images)
+    for name in ("kl", "elbo"):
+        expected = plain.elbo_terms(images, EPSILON[: len(images)])[name]
+        np.testing.assert_allclose(terms[name], expected, rtol=1e-5)
+    free.compile("adam")
+    scores = free.evaluate(images, batch_size=len(images), verbose=0, return_dict=True)
+    assert scores["loss"] == pytest.approx(scores["reconstruction_loss"] + 2.0 * charged, rel=1e-4)
+    assert scores["neg_elbo"] == pytest.approx(scores["reconstruction_loss"] + scores["kl_loss"], rel=1e-4)
+
+
+def test_a_unit_below_its_free_bits_is_not_pushed_to_the_prior(new_beta_vae, images):
+    """Both units of the first weights lie below 5 nats, so the encoder's log variances get no gradient from the KL."""
+    import tensorflow as tf
+
+    found = {}
+    for name, bits in (("none", 0.0), ("five nats", 5.0)):
+        model = new_beta_vae(free_bits=bits)
+        with tf.GradientTape() as tape:
+            y_pred = model(images)
+            terms = model.terms(images, y_pred)
+            charged = tf.reduce_mean(model.objective({**terms, "log_likelihood": tf.zeros(len(images))}))
+        found[name] = tape.gradient(charged, y_pred["z_mean"])
+    assert np.abs(found["none"]).max() > 0
+    assert found["five nats"] is None or np.abs(found["five nats"]).max() == 0
+
+
+def test_free_bits_are_measured_against_the_models_own_prior(new_vae, images):
+    class Shifted(BetaVAE):
+        def prior_of(self, x):
+            return DiagonalNormal(3.0 * np.ones(2, "float32"), np.zeros(2, "float32"))
+
+    vae = new_vae(0)
+    model = Shifted(vae.encoder, vae.decoder, free_bits=1e-6, seed=0)
+    terms = model.elbo_terms(images)
+    np.testing.assert_allclose(
+        terms["kl_with_free_bits"], np.full(len(images), terms["kl"].mean()), rtol=1e-4
+    )
+
+
 def test_the_configuration_keeps_numbers_and_schedules(new_beta_vae):
     plain = BetaVAE.from_config(new_beta_vae(beta=2.5, gamma=3.0, capacity=1.0).get_config())
     assert (plain.beta, plain.gamma, plain.capacity) == (2.5, 3.0, 1.0)
+    assert BetaVAE.from_config(new_beta_vae(free_bits=0.5).get_config()).free_bits == 0.5
     climbing = BetaVAE.from_config(new_beta_vae(gamma=1.0, capacity=4.0, capacity_steps=8).get_config())
     assert [float(climbing.capacity(step)) for step in (0, 2, 8, 50)] == [0, 1, 4, 4]
 
@@ -212,7 +261,13 @@ def test_a_recorded_run_keeps_its_options_and_resumes(tmp_path):
     experiments.run(settings, tmp_path / "run", quiet=True)
     settings = experiments.Settings(model="beta_vae", epochs=2, k=2, images=5, hidden=(16,), options=own)
     record = experiments.run(settings, tmp_path / "run", True, quiet=True)
-    assert record["settings"]["options"] == {**own, "gamma": 0.0, "capacity": 0.0, "capacity_steps": 0}
+    assert record["settings"]["options"] == {
+        **own,
+        "gamma": 0.0,
+        "capacity": 0.0,
+        "capacity_steps": 0,
+        "free_bits": 0.0,
+    }
     assert record["epochs_done"] == 2
     assert record["test"]["neg_elbo"] == pytest.approx(
         record["test"]["reconstruction"] + record["test"]["kl"]
@@ -230,6 +285,15 @@ def test_a_recorded_run_keeps_its_options_and_resumes(tmp_path):
         ({"gamma": float("nan")}, "gamma=nan: expected a finite number"),
         ({"warm_up_steps": -3}, "warm_up_steps=-3: expected a whole number of at least 0"),
         ({"capacity_steps": 2.5, "gamma": 1.0}, r"capacity_steps=2\.5: expected a whole number"),
+        ({"free_bits": -1}, "free_bits=-1: expected a finite number of at least 0"),
+        (
+            {"free_bits": 0.5, "gamma": 1.0},
+            "free_bits=0.5 with gamma=1.0 and penalty='kl': expected free bits alone",
+        ),
+        (
+            {"free_bits": 0.5, "penalty": "total_correlation"},
+            "penalty='total_correlation': expected free bits alone",
+        ),
         ({"capacity": 25.0}, r"capacity=25\.0 with gamma=0: expected a weight.*gamma=100\.0"),
         (
             {"beta": schedules.warm_up(5), "warm_up_steps": 5},

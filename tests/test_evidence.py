@@ -50,6 +50,24 @@ def test_a_table_gives_means_and_intervals_of_the_arms(shift):
     assert html.count("<tr>") == 3 and '<th scope="row">no shift</th>' in html and "<caption>" in html
 
 
+def test_a_figure_that_an_arm_does_not_have_is_no_zero(shift):
+    """Real images have no bound: their cell is empty, and they do not narrow the spread of the other arms."""
+    declared = declaration.read("shift")
+    spread = evidence.expected("shift", "raised", "depth", guarded=1)
+    made = shift
+    for run in [each for each in declared.runs() if each.arm == "flat" and each.budget == "short"]:
+        figures = {"height": shift.runs[run]["figures"]["height"], "depth": None}
+        made = made.with_run(run, declared.settings_of("short", "flat"), figures, 60.0, {"commit": "abc"})
+    outcome.write(made, declaration.recorded_folder())
+    table = evidence.table("shift")
+    assert table.rows[0][2:] == ["–", "3"] and table.rows[1][2] == "−2.020 [−2.070, −1.970]"
+    assert set(outcome.read("shift").figures("short")["depth"]) == {"raised"}
+    alone = evidence.expected("shift", "raised", "depth", guarded=1)
+    assert alone.high - alone.low > spread.high - spread.low
+    with pytest.raises(BadInput, match="has no run of flat yet"):
+        evidence.expected("shift", "flat", "depth", guarded=1)
+
+
 def test_a_claim_is_said_with_its_interval(shift):
     said = evidence.claim("shift", "the shift raises the height")
     assert repr(said) == (

@@ -8,7 +8,7 @@ import pytest
 
 from companion.errors import BadInput
 from companion.evaluation import log_likelihood
-from companion.linear_gaussian import LinearGaussian
+from companion.linear_gaussian import LinearGaussian, kl_at_optimum
 from companion.objectives import log_mean_exp
 
 SHIFTS = {"mean_shift": 0.1, "log_var_shift": 0.7}
@@ -153,3 +153,62 @@ def test_random_models_have_orthogonal_columns_of_known_length(model):
 def test_what_is_no_linear_gaussian_model_is_refused(arguments, message):
     with pytest.raises(BadInput, match=message):
         LinearGaussian(*arguments)
+
+
+# --- The best linear VAE of given data -------------------------------------------------------------------------------
+
+
+def correlated(n=3000, seed=0):
+    """Data in six pixels whose principal directions have the variances 4, 2, 1, 0.5, 0.25 and 0.1, exactly."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, 6))
+    rows -= rows.mean(axis=0)
+    white = rows @ np.linalg.inv(np.linalg.cholesky(np.cov(rows, rowvar=False, bias=True))).T
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    return (white * np.sqrt(VARIANCES)) @ turn.T + 3.0
+
+
+VARIANCES = np.array([4.0, 2.0, 1.0, 0.5, 0.25, 0.1])
+
+
+def test_the_fitted_model_has_the_covariance_of_the_data_where_it_exceeds_the_noise():
+    x, scale = correlated(), math.sqrt(0.4)
+    fitted = LinearGaussian.fitted(x, 6, scale)
+    covariance = fitted.weights @ fitted.weights.T + scale**2 * np.eye(6)
+    np.testing.assert_allclose(np.linalg.eigvalsh(covariance)[::-1], np.maximum(VARIANCES, 0.4), rtol=1e-6)
+    np.testing.assert_allclose(fitted.bias, x.mean(axis=0))
+    np.testing.assert_allclose(np.sum(fitted.weights**2, axis=0), np.maximum(VARIANCES - 0.4, 0), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.7, 1.2])
+def test_no_other_model_of_that_noise_gives_the_data_a_higher_likelihood(scale):
+    x, rng = correlated(), np.random.default_rng(1)
+    best = LinearGaussian.fitted(x, 2, scale)
+    value = best.log_prob(x).mean()
+    for _ in range(20):
+        turn = np.linalg.qr(np.eye(6) + 0.1 * rng.normal(size=(6, 6)))[0]
+        lengths = 1 + 0.1 * rng.normal(size=2)
+        other = LinearGaussian(turn @ best.weights * lengths, best.bias + 0.1 * rng.normal(size=6), scale)
+        assert other.log_prob(x).mean() < value
+
+
+def test_the_kl_of_its_units_is_half_the_log_of_the_ratio_and_nothing_below_the_threshold():
+    x, scale = correlated(), math.sqrt(0.4)
+    mean, log_var = LinearGaussian.fitted(x, 6, scale).posterior(x)
+    per_unit = 0.5 * np.mean(mean**2 + np.exp(log_var) - log_var - 1.0, axis=0)
+    expected = [0.5 * math.log(v / 0.4) if v > 0.4 else 0.0 for v in VARIANCES]
+    np.testing.assert_allclose(per_unit, expected, atol=1e-9)
+    np.testing.assert_allclose(kl_at_optimum(VARIANCES, scale), expected, rtol=1e-9)
+
+
+def test_a_weight_of_the_kl_acts_as_more_noise():
+    np.testing.assert_allclose(
+        kl_at_optimum(VARIANCES, 0.5, beta=3.0), kl_at_optimum(VARIANCES, 0.5 * math.sqrt(3))
+    )
+    assert (kl_at_optimum(VARIANCES, 0.5, beta=3.0) > 0).tolist() == [True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("latent_dim", [0, 7])
+def test_the_fitted_model_has_at_most_as_many_coordinates_as_pixels(latent_dim):
+    with pytest.raises(BadInput, match=f"latent_dim={latent_dim}: expected 1 to 6"):
+        LinearGaussian.fitted(correlated(), latent_dim, 0.5)

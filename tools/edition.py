@@ -30,7 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EDITIONS = ("student", "instructor")
 # What a student's tree does without: the solutions, and tests that need them.
 KEPT_BACK = re.compile(
-    r"companion/solutions/|tests/exercises/answers/|tests/(?:exercises/test_exercises|project/test_editions)\.py$|book/solutions\.md$"
+    r"companion/solutions/|tests/exercises/(?:answers|plausible)/|book/solutions\.md$|"
+    r"tests/(?:exercises/test_(?:exercises|plausible)|project/test_editions)\.py$"
 )
 PAGE = "book/solutions"
 AFTER = "book/instructors"

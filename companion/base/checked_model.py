@@ -24,6 +24,7 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
     """
 
     takes_pairs = False  # whether an input is a pair of images and conditions
+    takes_vectors = True  # whether a condition may be a vector, not only a label
     _chooses_steps = False  # whether fit chooses how many steps one call of the engine takes
     image_shape: tuple[int, ...]
     likelihood: Any

@@ -22,6 +22,7 @@ USES = (
     "elbo_terms",
     "log_weights",
     "predict",
+    "classify",
 )
 
 

@@ -54,7 +54,8 @@ def _has_known_shapes(x: Any, model: Any) -> bool:
         return False
     images, *conditions = (tuple(part.shape[1:]) for part in parts)
     return images == model.image_shape and all(
-        shape == model.condition_shape or (shape == () and part.dtype.is_integer and model.num_classes)
+        (shape == model.condition_shape and model.takes_vectors)
+        or (shape == () and part.dtype.is_integer and model.num_classes)
         for part, shape in zip(parts[1:], conditions, strict=True)
     )
 

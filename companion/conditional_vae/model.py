@@ -183,7 +183,7 @@ class ConditionalVAE(VAE):
     def checked(self, x: Any, what: str = "images") -> tuple[np.ndarray, np.ndarray]:
         """The pair ``x`` as this model takes it, float32: images and condition vectors, with labels made one-hot."""
         images, labels = as_pair(x)
-        images, condition = super().checked(images, what), self.checked_condition(labels)
+        images, condition = super().checked(images, what), self.checked_labels(labels)
         check_equally_many(what, len(images), "labels", condition)
         return images, condition
 
@@ -193,6 +193,10 @@ class ConditionalVAE(VAE):
         if not self.num_classes and not self.scale_was_named:
             self.scale_was_named = warn_of_scale(condition)
         return condition
+
+    def checked_labels(self, labels: Any) -> np.ndarray:
+        """The conditions of images that are given; here as :meth:`checked_condition` takes them."""
+        return self.checked_condition(labels)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._condition(), "prior": self.prior}
@@ -242,5 +246,5 @@ class ConditionalVAE(VAE):
                 f"the input; call fit([images, labels])."
             )
         if isinstance(x, Batches):
-            self.checked_condition(x.labels)
+            self.checked_labels(x.labels)
         return super()._training_input(x, None, weights, what)

@@ -126,7 +126,7 @@ def _has_one_stack(arrays: Mapping[str, Any], place: str) -> bool:
 
 def _split(arrays: Mapping[str, Any], place: str, seed: int) -> tuple:
     """Shuffle ``images`` and ``labels`` by ``seed`` and keep one in six for the test."""
-    images = _as_pixels(arrays["images"], f"{place}: array images")
+    images = as_pixels(arrays["images"], f"{place}: array images")
     labels = (
         _as_labels(arrays["labels"], len(images), f"{place}: array labels") if "labels" in arrays else None
     )
@@ -144,7 +144,7 @@ def _split(arrays: Mapping[str, Any], place: str, seed: int) -> tuple:
 
 def _given_split(arrays: Mapping[str, Any], place: str) -> tuple:
     """Use ``x_train, y_train, x_test, y_test`` unchanged; both label arrays may be absent, but not one of them."""
-    x_train, x_test = (_as_pixels(arrays[key], f"{place}: array {key}") for key in ("x_train", "x_test"))
+    x_train, x_test = (as_pixels(arrays[key], f"{place}: array {key}") for key in ("x_train", "x_test"))
     if x_train.shape[1:] != x_test.shape[1:]:
         raise BadInput(
             f"{place}: x_train has images of shape {x_train.shape[1:]} and x_test of {x_test.shape[1:]}: expected the "
@@ -159,7 +159,7 @@ def _given_split(arrays: Mapping[str, Any], place: str) -> tuple:
     return x_train, y_train, x_test, _as_labels(arrays["y_test"], len(x_test), f"{place}: array y_test")
 
 
-def _as_pixels(array: Any, what: str) -> np.ndarray:
+def as_pixels(array: Any, what: str) -> np.ndarray:
     """Return images as float32 of shape ``(n, height, width, channels)`` in [0, 1]."""
     images, name = np.asarray(array), what.split()[-1]
     if images.dtype != np.uint8 and (images.dtype.kind in "iu" or not is_real_dtype(images.dtype)):

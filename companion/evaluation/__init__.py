@@ -20,15 +20,18 @@ from companion.evaluation.quality import (
     thresholded,
 )
 from companion.evaluation.separation import class_separation, distance_to_nearest
+from companion.evaluation.two_sample import TwoSampleTest, classifier_two_sample_test
 
 __all__ = [
     "Quality",
+    "TwoSampleTest",
     "active_units",
     "active_units_per_layer",
     "annealed_log_likelihood",
     "blurred",
     "class_means",
     "class_separation",
+    "classifier_two_sample_test",
     "code_variances",
     "distance_to_nearest",
     "diversity_within",

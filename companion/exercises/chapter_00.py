@@ -4,15 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.own_training import two_terms_by_size
 
 most_that_pays = Exercise(
     name="most_that_pays",
@@ -54,9 +47,10 @@ def _observed() -> list[Case]:
     made = []
     for seed, count in enumerate((3, 4)):
         rng = np.random.default_rng(seed)
-        x, scale = rng.normal(0, 2, count), rng.uniform(0.3, 1.5, count)
-        made.append(Case(f"x and s of shape ({count},)", (x, scale), _resting(x, scale)))
-    return made
+        made.append((rng.normal(0, 2, count), rng.uniform(0.3, 1.5, count)))
+    made.append((np.array([0.0, -8.0, 25.0]), np.array([0.5, 4.0, 0.2])))
+    made.append((np.array([0.3]), np.array([0.05])))
+    return [Case(f"x and s of shape {x.shape}", (x, scale), _resting(x, scale)) for x, scale in made]
 
 
 def _pair(mean: Any, variance: Any) -> Any:
@@ -104,10 +98,15 @@ where_they_rest = Exercise(
 
 def _clouds() -> list[Case]:
     made = []
-    for seed, shape in enumerate([(3, 2), (4, 3)]):
-        mean, log_var, noise = np.random.default_rng(seed).normal(size=(3, *shape)).astype("float32")
-        drawn = mean + np.sqrt(np.exp(log_var)) * noise
-        made.append(Case(f"three arrays of shape {shape}", (mean, log_var, noise), drawn))
+    for seed, (shape, log_var) in enumerate(
+        [((3, 2), None), ((4, 3), None), ((2, 2), 24.0), ((2, 2), -24.0)]
+    ):
+        mean, some, noise = np.random.default_rng(seed).normal(size=(3, *shape)).astype("float32")
+        if log_var is not None:  # very wide clouds, or very narrow ones around the origin
+            mean, some = mean * (log_var > 0), np.full_like(some, log_var)
+        drawn = mean + np.sqrt(np.exp(some)) * noise
+        says = f"three arrays of shape {shape}" + (f", z_log_var = {log_var:g}" if log_var else "")
+        made.append(Case(says, (mean, some, noise), drawn))
     return made
 
 
@@ -137,41 +136,5 @@ cloud_of_an_image = Exercise(
     ),
 )
 
-
-def _by_size(answer: Any) -> list[tuple[float, float]]:
-    """Reconstruction and KL of each size, from the smallest code to the largest."""
-    terms = answer["terms"]
-    return [(float(first), float(second)) for first, second in (terms[size] for size in sorted(terms))]
-
-
-two_terms_by_size = OpenExercise(
-    name="two_terms_by_size",
-    chapter="00",
-    kind="open",
-    title="How the two terms share the loss of a larger code",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: len(_by_size(answer)) >= 3,
-            "both terms for at least three sizes of the code under 'terms'",
-            "Hand in {1: (reconstruction, kl), 2: (...), 8: (...)}, both in nats per image.",
-        ),
-        Demand(
-            lambda answer: all(first > 50 for first, _ in _by_size(answer)),
-            "reconstructions in nats per image",
-            "A reconstruction below 50 looks like a mean over pixels or a bound without its sign.",
-        ),
-        Demand(
-            lambda answer: _by_size(answer)[-1][1] > _by_size(answer)[0][1],
-            "a larger KL for the largest code than for the smallest",
-            "The order looks reversed: each pair is (reconstruction, kl), and each model was trained anew.",
-        ),
-        reason_of(),
-    ),
-    hints=(
-        "Train OnePageVAE(latent_dim=d) as in the chapter, and evaluate it on the test images.",
-        "Look at the sum of the two terms, and at which of them changes more.",
-    ),
-)
 
 EXERCISES = (most_that_pays, where_they_rest, cloud_of_an_image, two_terms_by_size)

@@ -4,17 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.own_training import small_encoder
+from companion.exercises.whole_number import WholeNumber
 
-weights_of_an_encoder = Exercise(
+weights_of_an_encoder = WholeNumber(
     name="weights_of_an_encoder",
     chapter="02",
     kind="compute",
@@ -46,6 +40,7 @@ def _layers_of_keras() -> list[Case]:
         return found
 
     asked = [(28, 3, 2, "same", 3), (28, 3, 2, "valid", 3), (32, 5, 2, "same", 3), (29, 4, 3, "valid", 2)]
+    asked += [(29, 2, 2, "same", 4), (30, 4, 3, "same", 3), (21, 5, 4, "same", 2), (11, 3, 1, "valid", 2)]
     return [Case(f"size, kernel, stride, padding, layers = {each}", each, lengths(*each)) for each in asked]
 
 
@@ -74,6 +69,14 @@ sizes_of_maps = Exercise(
             "Sizes were rounded down: with padding 'same', 7 halves to 4.",
         ),
         Mistake(
+            _stepped(lambda n, k, s, p: round(n / s) if p == "same" else (n - k) // s + 1),
+            "'same' was rounded to the nearest whole number; a stride that has only begun needs a place, too.",
+        ),
+        Mistake(
+            _stepped(lambda n, k, s, p: (n + (p == "same") * 2 * (k // 2) - k) // s + 1),
+            "That adds k // 2 on both sides, as other libraries are often told to. Keras pads as the stride needs it.",
+        ),
+        Mistake(
             _stepped(lambda n, k, s, p: -(-n // s)),
             "That is right for 'same' only; without padding the kernel must fit inside.",
         ),
@@ -95,12 +98,14 @@ sizes_of_maps = Exercise(
 
 def _padded_pictures() -> list[Case]:
     made = []
-    for size in (28, 27, 32):
-        image = np.random.default_rng(size).uniform(size=(1, size, size, 1)).astype("float32")
+    for size, n, channels in ((28, 1, 1), (27, 1, 1), (32, 1, 1), (31, 2, 1), (25, 2, 3)):
+        images = np.random.default_rng(size).uniform(size=(n, size, size, channels)).astype("float32")
+        if n > 1:  # pictures with a black edge of their own
+            images[:, :2] = images[:, :, -1] = 0.0
         before = (32 - size) // 2
         margin = (before, 32 - size - before)
-        padded = np.pad(image, ((0, 0), margin, margin, (0, 0)))
-        made.append(Case(f"a padded image, size={size}", (padded, size), image))
+        padded = np.pad(images, ((0, 0), margin, margin, (0, 0)))
+        made.append(Case(f"padded images of shape {padded.shape}, size={size}", (padded, size), images))
     return made
 
 
@@ -115,6 +120,11 @@ def _cut_from(start: Any) -> Any:
         return pictures[:, first : first + size, first : first + size]
 
     return cut
+
+
+def _cut_at_black(pictures: np.ndarray, size: int) -> np.ndarray:
+    rows, columns = (np.nonzero(pictures.any(axis=(0, other, 3)))[0] for other in (2, 1))
+    return pictures[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 crop_to_size = Exercise(
@@ -136,6 +146,13 @@ crop_to_size = Exercise(
         Mistake(
             _cut_from(lambda margin: -(-margin // 2)), "The smaller half of an odd margin lies in front."
         ),
+        Mistake(
+            _cut_at_black, "That cuts at the first pixel that is not black; a picture may have a black edge."
+        ),
+        Mistake(
+            lambda x, size: _cut_from(lambda margin: margin // 2)(x, size if size < 31 else 32),
+            "A margin of 1 has nothing in front of the picture, and still one row and one column behind it.",
+        ),
     ),
     hints=(
         "Print the margin for sizes 27 and 32, and the slice that follows from it.",
@@ -146,7 +163,9 @@ crop_to_size = Exercise(
 
 
 def _curvatures() -> list[Case]:
-    made = [np.array([0.0, 8.0]), np.array([3.0, 15.0, 99.0]), np.array([24.0, 24.0, 24.0])]
+    made = [
+        np.array(h) for h in ([0.0, 8.0], [3.0, 15.0, 99.0], [24.0, 24.0, 24.0], [0.5, 7.3, 210.0, 9000.0])
+    ]
     return [Case(f"h = {h.tolist()}", (h,), _widths(h)) for h in made]
 
 
@@ -199,39 +218,5 @@ shared_width = Exercise(
     ),
 )
 
-
-def _counted(filters: Any) -> int:
-    from companion.networks import build_conv_encoder
-
-    return build_conv_encoder((28, 28, 1), 2, filters=tuple(filters), seed=0).count_params()
-
-
-small_encoder = OpenExercise(
-    name="small_encoder",
-    chapter="02",
-    kind="open",
-    title="How small may an encoder be?",
-    cases=list,
-    seconds=60.0,
-    demands=(
-        Demand(
-            lambda answer: _counted(answer["filters"]) == answer["parameters"],
-            "under 'parameters', what build_conv_encoder((28, 28, 1), 2, filters=filters) has with your 'filters'",
-            "Ask the network itself: encoder.count_params(), of the encoder alone and with both heads.",
-        ),
-        Demand(
-            lambda answer: answer["parameters"] <= 50_000,
-            "at most 50,000 parameters",
-            "Most weights sit where many channels meet many; halve the channels and count again.",
-        ),
-        Demand(
-            lambda answer: float(answer["reconstruction"]) > 1.0,
-            "the reconstruction loss on test images, in nats per image",
-            "A loss below 1 looks like a mean over pixels; VAE.evaluate reports nats per image.",
-        ),
-        reason_of(),
-    ),
-    hints=("A third of the channels has about a ninth of the weights.",),
-)
 
 EXERCISES = (weights_of_an_encoder, sizes_of_maps, crop_to_size, shared_width, small_encoder)

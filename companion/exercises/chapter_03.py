@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import Case, Demand, Exercise, Mistake, OpenExercise, the_number
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.own_measurements import rough_function
 from companion.exercises.values import as_values
 
 slope_of_a_draw = Exercise(
@@ -39,10 +40,12 @@ slope_of_a_draw = Exercise(
 def _correlated() -> list[Case]:
     """The draws are chosen first and the noise follows from them, so that what is right needs no formula here."""
     made = []
-    for seed, (n, d) in enumerate([(3, 2), (4, 3)]):
+    for seed, (n, d) in enumerate([(3, 2), (4, 3), (3, 1), (2, 3)]):
         rng = np.random.default_rng(seed)
         factor = np.tril(rng.normal(size=(n, d, d)))
         factor[:, range(d), range(d)] = rng.uniform(0.5, 2.0, size=(n, d))
+        if seed == 3:  # a factor may have a negative diagonal; its covariance does not show it
+            factor[:, :, 1] *= -1
         mean, z = rng.normal(size=(2, n, d))
         noise = np.linalg.solve(factor, (z - mean)[..., None])[..., 0]
         arguments = tuple(each.astype("float32") for each in (mean, factor, noise))
@@ -70,6 +73,10 @@ correlated_draws = Exercise(
             lambda m, f, e: m + np.einsum("nij,nkj,nk->ni", f, f, e),
             "That multiplies the noise by the covariance; its factor is the root that belongs there.",
         ),
+        Mistake(
+            lambda m, f, e: m + np.einsum("nij,nj->ni", np.linalg.cholesky(f @ np.swapaxes(f, 1, 2)), e),
+            "The covariance is right, but a root of it need not be L: a column may have the other sign.",
+        ),
     ),
     hints=(
         "One image: the factor times the noise is a matrix times a vector.",
@@ -79,7 +86,7 @@ correlated_draws = Exercise(
 
 
 def _lognormal() -> list[Case]:
-    pairs = ((0.0, 0.5), (-0.4, 0.8), (0.3, 0.3))
+    pairs = ((0.0, 0.5), (-0.4, 0.8), (0.3, 0.3), (4.0, 0.5))
     return [Case(f"mu={mu}, sigma={sigma}", (mu, sigma), _by_quadrature(mu, sigma)) for mu, sigma in pairs]
 
 
@@ -138,33 +145,53 @@ variance_by_hand = Exercise(
     ),
 )
 
-Behaviour = dict[str, float]
+Behaviour = dict[str, Any]
+_MEANS, _SIGMAS = np.array([2.0, -1.0]), np.array([0.6, 0.3])
 
 
 def _behaviour(layer_class: Any) -> Behaviour:
-    """What a layer that draws does, in three numbers; sigma is 0.6."""
-    heads = [np.zeros((2000, 2), "float32"), np.full((2000, 2), np.log(0.36), "float32")]
-    layer = layer_class(seed=3)
-    first, second, again = (
-        as_values(draw) for draw in (layer(heads), layer(heads), layer_class(seed=3)(heads))
+    """What a layer that draws does, in a few numbers that hardly depend on the draws."""
+    heads = [np.tile(each, (20_000, 1)).astype("float32") for each in (_MEANS, np.log(_SIGMAS**2))]
+    layer, late, other = (layer_class(seed=seed) for seed in (3, 3, 4))
+    first, *later = (as_values(layer(heads)) for _ in range(3))
+    elsewhere, again = as_values(other(heads)), as_values(late(heads))
+    noise = (first - first.mean(axis=0)) / np.maximum(first.std(axis=0), 1e-9)
+    return _behaving(
+        any(np.allclose(first, draws) for draws in later),
+        np.allclose(first, again),
+        np.allclose(first, elsewhere),
+        mean=first.mean(axis=0).round(1),
+        spread=first.std(axis=0).round(1),
+        shared=float(np.round(np.mean(noise[:, 0] * noise[:, 1]), 1)),
+        within=float(np.round(np.mean(np.abs(noise) < 1), 1)),
     )
-    return _behaving(np.allclose(first, second), np.allclose(first, again), round(float(first.std()), 1))
 
 
-def _behaving(equal: bool, repeats: bool, spread: float) -> Behaviour:
+def _behaving(
+    equal: bool = False,
+    repeats: bool = True,
+    ignores: bool = False,
+    *,
+    mean: Any = _MEANS,
+    spread: Any = _SIGMAS,
+    shared: float = 0.0,
+    within: float = 0.7,  # of a normal 68 %
+) -> Behaviour:
     return {
-        "a second call repeats the first": float(equal),
+        "a later call repeats the first": float(equal),
         "the same seed repeats the first": float(repeats),
-        "standard deviation": spread,
+        "another seed repeats the first": float(ignores),
+        "means": mean,
+        "standard deviations": spread,
+        "correlation of the coordinates": shared,
+        "share within one standard deviation": within,
     }
 
 
 def _with_keras_loaded() -> list[Case]:
     import keras  # noqa: F401  # before the clock of the check starts
 
-    return [
-        Case("a layer with seed=3, called on z_mean = 0 and sigma = 0.6", (), _behaving(False, True, 0.6))
-    ]
+    return [Case("a layer with seed=3, called on z_mean = (2, -1) and sigma = (0.6, 0.3)", (), _behaving())]
 
 
 fresh_noise = Exercise(
@@ -177,71 +204,38 @@ fresh_noise = Exercise(
     seconds=30.0,  # the first call of a tensor library takes its time
     mistakes=(
         Mistake(
-            lambda: _behaving(True, True, 0.6),
+            lambda: _behaving(equal=True),
             untouched=True,
         ),
         Mistake(
-            lambda: _behaving(False, False, 0.6),
+            lambda: _behaving(repeats=False),
             "The noise is fresh, but the seed no longer fixes it; give the seed to a stream.",
         ),
         Mistake(
-            lambda: _behaving(False, True, 0.4),
+            lambda: _behaving(ignores=True),
+            "Layers with different seeds draw the same noise: the seed that is passed in must set the stream.",
+        ),
+        Mistake(
+            lambda: _behaving(spread=(_SIGMAS**2).round(1)),
             "The draws are too narrow: half of the log variance goes into the exponent.",
         ),
-        Mistake(lambda: _behaving(False, True, 1.0), "The noise comes out as it went in; scale it by sigma."),
+        Mistake(
+            lambda: _behaving(spread=np.ones(2)),
+            "The noise comes out as it went in; scale it by sigma.",
+        ),
+        Mistake(
+            lambda: _behaving(mean=np.zeros(2)), "The draws lie around 0; they should lie around z_mean."
+        ),
+        Mistake(
+            lambda: _behaving(shared=1.0),
+            "Both coordinates of an image get the same noise; draw a number for each of them.",
+        ),
     ),
     hints=(
         "Two calls drew the same noise: what does a whole number as seed mean in Keras 3?",
         "Which object remembers how far the stream has come?",
         "keras.random.SeedGenerator(seed), made once, in __init__.",
     ),
-)
-
-_AT = np.linspace(-2.0, 2.0, 401)
-
-
-def _has_that_slope(answer: Any) -> bool:
-    function, slope = answer
-    step = 1e-3
-    by_difference = (as_values(function(_AT + step)) - as_values(function(_AT - step))) / (2 * step)
-    return bool(
-        np.abs(by_difference - as_values(slope(_AT))).max() < 0.05 * max(1.0, np.abs(by_difference).max())
-    )
-
-
-def _score_varies_less(answer: Any) -> bool:
-    function, slope = answer
-    z = np.random.default_rng(0).normal(size=20_000)
-    return bool(np.var(as_values(function(z)) * z) < np.var(as_values(slope(z))))
-
-
-rough_function = OpenExercise(
-    name="rough_function",
-    chapter="03",
-    kind="open",
-    title="Where the score function wins",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: (
-                len(answer) == 2
-                and as_values(answer[0](_AT)).shape == as_values(answer[1](_AT)).shape == _AT.shape
-            ),
-            "a pair of functions, each taking an array of z and returning as many values",
-            "Hand in (f, slope), two functions of an array.",
-        ),
-        Demand(
-            _has_that_slope,
-            "a slope that is the derivative of f",
-            "Compare the slope with (f(z + h) - f(z - h)) / (2 h).",
-        ),
-        Demand(
-            _score_varies_less,
-            "with z ~ N(0, 1), a smaller variance of f(z) z than of the slope at z",
-            "The pathwise estimate still varies less here: small values and steep slopes would turn it round.",
-        ),
-    ),
-    hints=("The score function sees values of f only, the path sees slopes only.", "Think of a fast wave."),
 )
 
 EXERCISES = (slope_of_a_draw, correlated_draws, variance_by_hand, fresh_noise, rough_function)

@@ -6,15 +6,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import chi, norm
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.own_measurements import clearer_groups
+from companion.exercises.values import as_values
 
 length_of_a_midpoint = Exercise(
     name="length_of_a_midpoint",
@@ -43,15 +37,13 @@ length_of_a_midpoint = Exercise(
 
 def _on_a_circle() -> list[Case]:
     """Both ends and all points between are placed on a circle, so that what is right needs no formula here."""
-    made = []
-    for seed, (d, radius, angle) in enumerate([(2, 1.0, np.pi / 2), (16, 4.0, 2.0)]):
+    made, whole, parts = [], np.array([0.0, 0.25, 0.5, 1.0]), np.array([0.3, 0.9, 0.6])
+    circles = [(2, 1.0, np.pi / 2, whole), (16, 4.0, 2.0, whole), (3, 2.5, 0.4, parts)]
+    for seed, (d, radius, angle, share) in enumerate(circles):
         u, v = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, 2)))[0].T
-        share = np.array([0.0, 0.25, 0.5, 1.0])
-        points = [radius * (np.cos(s * angle) * u + np.sin(s * angle) * v) for s in share]
-        a, b = (each.astype("float32") for each in (points[0], points[-1]))
-        made.append(
-            Case(f"two codes of {d} coordinates, t={share.tolist()}", (a, b, share), np.stack(points))
-        )
+        *points, a, b = (radius * (np.cos(s * angle) * u + np.sin(s * angle) * v) for s in (*share, 0.0, 1.0))
+        arguments = a.astype("float32"), b.astype("float32"), share
+        made.append(Case(f"two codes of {d} coordinates, t={share.tolist()}", arguments, np.stack(points)))
     return made
 
 
@@ -109,9 +101,9 @@ values_of_a_grid = Exercise(
     chapter="05",
     kind="mend",
     title="A grid that shows what will be sampled",
-    cases=lambda: [_count(5), _count(8)],
+    cases=lambda: [_count(n) for n in (5, 8, 1, 50)],
     # Judged by the share of the prior below each value, so that the check does not hold the answer.
-    measure=lambda answer, n: norm.cdf(_numbers(answer(n))),
+    measure=lambda answer, n: norm.cdf(as_values(answer(n))),
     mistakes=(
         Mistake(
             lambda n: norm.cdf(np.linspace(-1, 1, n)),
@@ -149,7 +141,7 @@ values_of_a_grid = Exercise(
 def _lengths() -> list[Case]:
     """The logarithm of the density is differentiated numerically, so that what is right needs no formula here."""
     made = []
-    for d, length in ((2, 0.5), (16, 3.0), (64, 9.0)):
+    for d, length in ((2, 0.5), (16, 3.0), (64, 9.0), (6, 2.3), (150, 13.0)):
 
         def log_density(r: float, d: int = d) -> float:
             return float(chi.logpdf(r, d))
@@ -192,56 +184,5 @@ shell_of_the_prior = Exercise(
     ),
 )
 
-
-def _numbers(answer: Any) -> Any:
-    from companion.exercises.values import as_values
-
-    return as_values(answer)
-
-
-def _three(answer: Any, model: str) -> list[float]:
-    return [float(score) for score in answer[model]]
-
-
-def _what_follows(answer: Any) -> str:
-    plain, variational = _three(answer, "autoencoder"), _three(answer, "vae")
-    if min(variational) > max(plain):
-        return "yes"
-    return "no" if max(variational) < min(plain) else "cannot tell"
-
-
-clearer_groups = OpenExercise(
-    name="clearer_groups",
-    chapter="05",
-    kind="open",
-    title="Are the groups of a VAE clearer?",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: min(len(_three(answer, "autoencoder")), len(_three(answer, "vae"))) >= 3,
-            "under 'autoencoder' and 'vae', the same score for at least three seeds each",
-            "One seed is one draw: train each model with at least three.",
-        ),
-        Demand(
-            lambda answer: all(
-                -1 <= each <= 1 for model in ("autoencoder", "vae") for each in _three(answer, model)
-            ),
-            "scores between -1 and 1, as class_separation gives them",
-            "Hand in the silhouette or the share that nearest neighbours get right, not a count or a percentage.",
-        ),
-        Demand(
-            lambda answer: answer["claim"] in ("yes", "no", "cannot tell"),
-            "'yes', 'no' or 'cannot tell' under 'claim'",
-            "Answer the question that the title asks with one of the three.",
-        ),
-        Demand(
-            lambda answer: answer["claim"] == _what_follows(answer),
-            "the claim that your numbers allow",
-            "Where the ranges of the two overlap, nobody can tell; where they do not, the order decides.",
-        ),
-        reason_of(),
-    ),
-    hints=("evaluation.class_separation(codes, labels, new_codes, new_labels) gives both scores.",),
-)
 
 EXERCISES = (length_of_a_midpoint, arc_between, shell_of_the_prior, values_of_a_grid, clearer_groups)

@@ -5,15 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import multivariate_normal, norm
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.inputs import groups_of_known_variance
+from companion.exercises.own_codes import price_curve
 
 hidden_price = Exercise(
     name="hidden_price",
@@ -49,7 +43,9 @@ def _groups() -> list[Case]:
         groups = (noise * scale).astype("float32")
         says = f"groups of shape {groups.shape}, spread of shape ({len(scale)},)"
         made.append(Case(says, (groups, np.array(scale, "float32")), np.array(winners)))
-    return made
+    groups, spread, votes = groups_of_known_variance()
+    says = f"groups of shape {groups.shape} whose means differ, some with rare far values"
+    return [*made, Case(says, (groups, spread), votes)]
 
 
 quietest_unit = Exercise(
@@ -75,6 +71,14 @@ quietest_unit = Exercise(
         Mistake(
             lambda g, s: (g.var(1) / s**2).min(1),
             "That is its variance; the question is which coordinate it is.",
+        ),
+        Mistake(
+            lambda g, s: ((g**2).mean(1) / s**2).argmin(1),
+            "That is the mean square; the variance of a group is taken around the group's own mean.",
+        ),
+        Mistake(
+            lambda g, s: (g.var(1) / g.var((0, 1))).argmin(1),
+            "The spread over these groups is not that over the whole data set, which is handed in.",
         ),
     ),
     hints=(
@@ -155,7 +159,9 @@ def _kl_of_units() -> list[Case]:
         rng = np.random.default_rng(seed)
         kl = (rng.gamma(1.0, size=(n, d)) * np.linspace(0.1, 2.0, d)).astype("float32")
         made.append(
-            Case(f"kl_per_unit of shape {(n, d)}, least={least}", (kl, least), free_bits(kl, least).numpy())
+            Case(
+                f"kl_per_unit of shape {(n, d)}, least={least}", (kl, least), np.asarray(free_bits(kl, least))
+            )
         )
     return made
 
@@ -194,49 +200,6 @@ free_of_charge = Exercise(
         "Mean over the batch, maximum for each unit, sum over units.",
     ),
 )
-
-
-def _points(answer: Any) -> list[tuple[float, float, float]]:
-    """Beta, rate and distortion of each model, sorted by beta."""
-    models = answer["models"].items()
-    return sorted((float(beta), float(rate), float(distortion)) for beta, (rate, distortion) in models)
-
-
-price_curve = OpenExercise(
-    name="price_curve",
-    chapter="06",
-    kind="open",
-    title="A curve of your own",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: len(_points(answer)) >= 3,
-            "at least three values of beta under 'models', such as {1: (rate, distortion), 2: ..., 8: ...}",
-            "Three points are the least that show a bend.",
-        ),
-        Demand(
-            lambda answer: all(distortion > 1.0 for _, _, distortion in _points(answer)),
-            "distortions in nats per image, dozens on the shapes and hundreds on the digits",
-            "A distortion below 1 looks like a mean over pixels, and then beta is not what it seems, either.",
-        ),
-        Demand(
-            lambda answer: _rises([-rate for _, rate, _ in _points(answer)]),
-            "a rate that falls as beta rises",
-            "A larger beta should give a smaller rate: are rate and distortion in this order, from trained models?",
-        ),
-        Demand(
-            lambda answer: _rises([distortion for _, _, distortion in _points(answer)]),
-            "a distortion that rises with beta",
-            "With a smaller rate the distortion should be larger; measure both on the same test images.",
-        ),
-        reason_of(),
-    ),
-    hints=("elbo_terms gives both: kl is the rate, minus log_likelihood the distortion.",),
-)
-
-
-def _rises(values: list[float]) -> bool:
-    return bool((np.diff(values) > -0.1).all())
 
 
 EXERCISES = (hidden_price, quietest_unit, parts_of_the_kl, free_of_charge, price_curve)

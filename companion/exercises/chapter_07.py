@@ -4,15 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.inputs import bounds_of_unlike_images
+from companion.exercises.linear_models import LinearModel
+from companion.exercises.own_draws import asked_and_got
 
 cost_under_a_learned_prior = Exercise(
     name="cost_under_a_learned_prior",
@@ -49,12 +44,20 @@ def _bounds() -> list[Case]:
                 posterior,
             )
         )
-    return made
+    bounds, prior, posterior = bounds_of_unlike_images()
+    says = "bounds of shape (3, 3) in single precision, between -700 and -1450"
+    return [*made, Case(says, (bounds, prior), posterior)]
 
 
 def _shares(scores: Any, axis: int = 1) -> Any:
     weights = np.exp(scores - scores.max(axis, keepdims=True))
     return weights / weights.sum(axis, keepdims=True)
+
+
+@np.errstate(all="ignore")
+def _one_maximum_for_all(bounds: Any, prior: Any) -> Any:
+    weights = np.exp(bounds - bounds.max()) * prior
+    return weights / weights.sum(1, keepdims=True)
 
 
 label_from_bounds = Exercise(
@@ -83,26 +86,16 @@ label_from_bounds = Exercise(
             "Those are logarithms without normalisation; take exp and divide by the sum.",
         ),
         Mistake(lambda b, p: _shares(b) * p, "Multiply by the prior before you normalise, not after."),
+        Mistake(
+            _one_maximum_for_all,
+            "One shift serves all images, so those far below it are left with 0 / 0; each needs its own.",
+        ),
     ),
     hints=(
         "Bayes' rule: p(y|x) is proportional to p(x|y) p(y).",
         "Subtract each row's maximum before you take exp.",
     ),
 )
-
-
-class LinearModel:
-    """A conditional VAE with networks so simple that codes can be computed by hand."""
-
-    def encode(self, pair: Any) -> Any:
-        """Mean, log variance and a draw of the code of images and their labels."""
-        image, label = (np.asarray(part, "float64") for part in pair)
-        z_mean = image - 10.0 * label[:, None]
-        return z_mean, np.zeros_like(z_mean), z_mean + 0.5
-
-    def decode(self, z: Any, label: Any) -> Any:
-        """Pictures from codes and labels."""
-        return 2.0 * np.asarray(z, "float64") + 7.0 * np.asarray(label)[:, None]
 
 
 def _redrawn(code_of: Any) -> Any:
@@ -118,7 +111,15 @@ def _hands() -> list[Case]:
     image = np.random.default_rng(0).uniform(size=(3, 4)).round(2)
     label, new_label = np.array([1, 2, 3]), np.array([4, 4, 0])
     right = 2.0 * image + np.array([8.0, -12.0, -60.0])[:, None]
-    return [Case("three images with labels 1, 2, 3 as 4, 4, 0", (image, label, new_label), right)]
+    as_it_was = np.array([0, 5]), np.array([0, 1])
+    return [
+        Case("three images with labels 1, 2, 3 as 4, 4, 0", (image, label, new_label), right),
+        Case(
+            "two images with labels 0, 5 as 0, 1",
+            (image[:2], *as_it_was),
+            2.0 * image[:2] + np.array([[0.0], [-93.0]]),
+        ),
+    ]
 
 
 same_hand = Exercise(
@@ -210,40 +211,6 @@ standardized_code = Exercise(
         "Step 3 is the KL of a normal to N(0, 1): half of variance plus squared mean minus one minus log variance.",
     ),
 )
-
-asked_and_got = OpenExercise(
-    name="asked_and_got",
-    chapter="07",
-    kind="open",
-    title="How often comes what was asked for?",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: int(answer["pictures"]) >= 200,
-            "at least 200 'pictures'",
-            "A rate of few pictures is mostly chance; generate more.",
-        ),
-        Demand(
-            lambda answer: 0 <= float(answer["agreed"]) <= 1 and 0 < float(answer["judge"]) <= 1,
-            "under 'agreed' the share judged as asked, under 'judge' the judge's accuracy on real test images",
-            "Both are shares between 0 and 1. A verdict is worth what its judge is worth on real images.",
-        ),
-        Demand(
-            lambda answer: (
-                abs(float(answer["stderr"]) - _standard_error(answer)) < 1e-3 + 0.05 * _standard_error(answer)
-            ),
-            "under 'stderr', the standard error of that share",
-            "The standard error of a share p of n pictures is sqrt(p (1 - p) / n).",
-        ),
-        reason_of(),
-    ),
-    hints=("judge.agreement(judge, model.generate(labels), labels) gives the share.",),
-)
-
-
-def _standard_error(answer: Any) -> float:
-    share = float(answer["agreed"])
-    return float(np.sqrt(share * (1 - share) / int(answer["pictures"])))
 
 
 EXERCISES = (cost_under_a_learned_prior, label_from_bounds, standardized_code, same_hand, asked_and_got)

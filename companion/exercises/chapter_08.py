@@ -4,15 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.linear_models import LinearNetworks
+from companion.exercises.own_codes import use_of_the_top
 
 merged_mean = Exercise(
     name="merged_mean",
@@ -41,10 +35,12 @@ def _drawn_layers() -> list[Case]:
     from companion.distributions import DiagonalNormal
 
     made = []
-    for seed, (n, d) in enumerate([(3, 2), (2, 4)]):
+    for seed, (n, d, narrow) in enumerate([(3, 2, 0.0), (2, 4, 0.0), (2, 3, 7.0)]):
         z, qm, qv, pm, pv = np.random.default_rng(seed).normal(size=(5, n, d)).astype("float32")
+        pv = pv - np.float32(narrow)
         right = DiagonalNormal(qm, qv).log_prob(z) - DiagonalNormal(pm, pv).log_prob(z)
-        made.append(Case(f"five arrays of shape {(n, d)}", (z, qm, qv, pm, pv), right.numpy()))
+        says = f"five arrays of shape {(n, d)}" + ", log variances of p near -7" * bool(narrow)
+        made.append(Case(says, (z, qm, qv, pm, pv), np.asarray(right)))
     return made
 
 
@@ -106,7 +102,11 @@ def _gap_steps(m: float, v: float, c: float, t: float, a: float, s2: float) -> n
 
 
 def _linear_layers() -> list[Case]:
-    given = [(1.0, 0.5, 0.6, 0.3, 0.8, 0.4), (-2.0, 1.5, 0.2, 0.9, 1.1, 0.7)]
+    given = [
+        (1.0, 0.5, 0.6, 0.3, 0.8, 0.4),
+        (-2.0, 1.5, 0.2, 0.9, 1.1, 0.7),
+        (0.5, 0.8, -0.7, 0.4, 0.9, 0.5),
+    ]
     return [Case(f"m, v, c, t, a, s2 = {each}", each, _gap_steps(*each)) for each in given]
 
 
@@ -133,34 +133,16 @@ gap_of_the_closed_form = Exercise(
             lambda *given: _gap_steps(*given) * [1, 1, 1, 2],
             "Step 4: -log p(z1 | z2) holds the square divided by twice the variance.",
         ),
+        Mistake(
+            lambda *given: np.append(_gap_steps(*given)[:3], np.abs(_gap_steps(*given)[3])),
+            "Step 4 keeps its sign: the gap can be negative, and then the closed form is too small.",
+        ),
     ),
     hints=(
         "Write z2 = c z1 + noise. In step 2 the same z1 stands in both places; in step 3 it does not.",
         "The two squares differ by 2 a times the covariance of step 1.",
     ),
 )
-
-Moments = tuple[Any, Any]
-
-
-class LinearNetworks:
-    """A two-layer model whose networks are linear, so that codes can be computed by hand."""
-
-    def q_z1(self, x: Any) -> Moments:
-        """Mean and log variance of q(z1 | x)."""
-        return 2.0 * x, np.full(x.shape, np.log(0.25))
-
-    def q_z2(self, z1: Any) -> Moments:
-        """Mean and log variance of q(z2 | z1)."""
-        return 0.5 * z1, np.zeros(z1.shape)
-
-    def p_z1(self, z2: Any) -> Moments:
-        """Mean and log variance of p(z1 | z2)."""
-        return -1.0 * z2, np.full(z2.shape, np.log(4.0))
-
-    def p_x(self, z1: Any) -> Any:
-        """What the decoder makes of z1."""
-        return 3.0 * z1 + 1.0
 
 
 def _followed(z1_of: Any) -> Any:
@@ -211,39 +193,5 @@ layers_that_meet = Exercise(
         "p(z1 | z2) enters the loss, not the reconstruction.",
     ),
 )
-
-use_of_the_top = OpenExercise(
-    name="use_of_the_top",
-    chapter="08",
-    kind="open",
-    title="Is your top layer in use?",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: (
-                min(float(answer[name]) for name in ("reconstruction", "kl_1", "kl_2", "neg_elbo")) > -1e-3
-            ),
-            "'reconstruction', 'kl_1', 'kl_2' and 'neg_elbo', test means in nats per image",
-            "All four are losses; evaluate reports them, or elbo_terms with the sign of the likelihood reversed.",
-        ),
-        Demand(
-            lambda answer: abs(_sum_of_terms(answer) - float(answer["neg_elbo"])) < 1.0,
-            "terms that add up to the negative ELBO, within a nat",
-            "The three terms do not add up: are they from one model, one set of images, and without weights?",
-        ),
-        Demand(
-            lambda answer: answer["in_use"] == ("yes" if float(answer["kl_2"]) > 0.5 else "no"),
-            "under 'in_use', 'yes' if the KL of layer 2 is above half a nat, else 'no'",
-            "Half a nat can hardly tell two kinds of image apart; compare kl_2 with it.",
-        ),
-        reason_of(),
-    ),
-    hints=("Change one thing: free_bits, warm_up_steps, latent_dims or inference.",),
-)
-
-
-def _sum_of_terms(answer: Any) -> float:
-    return float(answer["reconstruction"]) + float(answer["kl_1"]) + float(answer["kl_2"])
-
 
 EXERCISES = (merged_mean, cost_of_the_draw, gap_of_the_closed_form, layers_that_meet, use_of_the_top)

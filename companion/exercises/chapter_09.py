@@ -4,15 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from companion.exercises.exercise import (
-    Case,
-    Demand,
-    Exercise,
-    Mistake,
-    OpenExercise,
-    reason_of,
-    the_number,
-)
+from companion.exercises.exercise import Case, Exercise, Mistake, the_number
+from companion.exercises.gradients import on_the_first_of_equals, value_and_gradient
+from companion.exercises.inputs import vectors_between_entries
+from companion.exercises.own_codes import codebook_in_use
 
 used_codes = Exercise(
     name="used_codes",
@@ -48,7 +43,9 @@ def _vectors() -> list[Case]:
         vectors = codebook[codes] + 0.4 * apart * step / np.linalg.norm(step, axis=-1, keepdims=True)
         arguments = vectors.astype("float32"), codebook.astype("float32")
         made.append(Case(f"vectors of shape {vectors.shape}, codebook of shape {(k, d)}", arguments, codes))
-    return made
+    vectors, codebook, codes = vectors_between_entries()
+    says = f"vectors of shape {vectors.shape} between entries, codebook of shape {codebook.shape}"
+    return [*made, Case(says, (vectors, codebook), codes)]
 
 
 def _distances(vectors: Any, codebook: Any) -> Any:
@@ -78,6 +75,18 @@ nearest_entries = Exercise(
             lambda v, c: c[_distances(v, c).argmin(-1)],
             "Those are the entries themselves; return their numbers in the list.",
         ),
+        Mistake(
+            lambda v, c: np.abs(v[..., None, :] - c).sum(-1).argmin(-1),
+            "That adds up absolute differences; the distance between vectors is the Euclidean one.",
+        ),
+        Mistake(
+            lambda v, c: (v @ (c / np.linalg.norm(c, axis=1, keepdims=True)).T).argmax(-1),
+            "The angle alone forgets how long the entries are.",
+        ),
+        Mistake(
+            lambda v, c: ((c**2).sum(1) - v @ c.T).argmin(-1),
+            "Write the square of a difference out: how often does the product stand in it?",
+        ),
     ),
     hints=(
         "Give the codebook an axis of its own and let the arrays broadcast.",
@@ -91,28 +100,23 @@ def _soft_choices() -> list[Case]:
 
     rng = np.random.default_rng(0)
     soft = rng.dirichlet(np.ones(4), size=3).astype("float32")
-    weights = rng.normal(size=soft.shape).astype("float32")
-    chosen = np.zeros(soft.shape)
-    chosen[np.arange(3), soft.argmax(1)] = 1.0
-    right = {"value": chosen, "gradient": weights}
-    return [Case("shares of shape (3, 4); the gradient is that of a weighted sum", (soft, weights), right)]
+    equal = np.array([[0.1, 0.3, 0.2, 0.3, 0.1], [0.2, 0.2, 0.2, 0.2, 0.2]], "float32")
+    made = []
+    for shares, note in ((soft, ""), (equal, ", some of them equal")):
+        weights = rng.normal(size=shares.shape).astype("float32")
+        right = {"value": _one_hot(shares), "gradient": weights}
+        says = f"shares of shape {shares.shape}{note}; the gradient is that of a weighted sum"
+        made.append(Case(says, (shares, weights), right))
+    return made
 
 
-def _value_and_gradient(answer: Any, soft: Any, weights: Any) -> dict[str, Any]:
-    """The value of an answer, and the gradient of its sum weighted with ``weights``; zero where there is none."""
-    import tensorflow as tf
-
-    shares = tf.constant(soft)
-    with tf.GradientTape() as tape:
-        tape.watch(shares)
-        value = answer(shares)
-        total = tf.reduce_sum(tf.cast(value, "float32") * weights)
-    gradient = tape.gradient(total, shares)
-    return {"value": value, "gradient": np.zeros(soft.shape) if gradient is None else gradient}
+def _choice_and_gradient(answer: Any, soft: Any, weights: Any) -> dict[str, Any]:
+    value, gradient = value_and_gradient(answer, soft, weights)
+    return {"value": on_the_first_of_equals(value, soft), "gradient": gradient}
 
 
 def _one_hot(soft: Any) -> Any:
-    return (soft == soft.max(1, keepdims=True)).astype("float64")
+    return np.eye(soft.shape[1])[soft.argmax(1)]
 
 
 hard_choice = Exercise(
@@ -121,7 +125,7 @@ hard_choice = Exercise(
     kind="mend",
     title="A choice that lets a gradient past",
     cases=_soft_choices,
-    measure=_value_and_gradient,
+    measure=_choice_and_gradient,
     seconds=30.0,  # the first call of a tensor library takes its time
     mistakes=(
         Mistake(
@@ -139,6 +143,10 @@ hard_choice = Exercise(
         Mistake(
             lambda s, w: {"value": _one_hot(s) + s, "gradient": w},
             "The value is the sum of both; subtract the shares again, under stop_gradient.",
+        ),
+        Mistake(
+            lambda s, w: {"value": s == s.max(1, keepdims=True), "gradient": w},
+            "Where two shares are equally large, the row has two ones.",
         ),
     ),
     hints=(
@@ -208,34 +216,5 @@ two_gradients = Exercise(
     ),
 )
 
-
-codebook_in_use = OpenExercise(
-    name="codebook_in_use",
-    chapter="09",
-    kind="open",
-    title="A codebook of your own",
-    cases=list,
-    demands=(
-        Demand(
-            lambda answer: 1.0 <= float(answer["perplexity"]) <= int(answer["num_embeddings"]),
-            "a 'perplexity' between 1 and 'num_embeddings', the number of entries",
-            "A perplexity counts codes in effect, so it lies between one and the size of the codebook.",
-        ),
-        Demand(
-            lambda answer: (
-                abs(float(answer["bits"]) / (49 * np.log2(float(answer["perplexity"]))) - 1) < 0.02
-            ),
-            "under 'bits', what 49 codes of an image take with a table of their frequencies",
-            "One code takes the base-2 logarithm of the perplexity; a map of 7 by 7 has 49.",
-        ),
-        Demand(
-            lambda answer: float(answer["reconstruction"]) > 1.0,
-            "the 'reconstruction' loss on test images, in nats per image",
-            "A loss below 1 looks like a mean over pixels; evaluate reports nats per image.",
-        ),
-        reason_of(),
-    ),
-    hints=("code_use.perplexity(code_counts(codes, K)) takes the codes of all test images at once.",),
-)
 
 EXERCISES = (used_codes, nearest_entries, two_gradients, hard_choice, codebook_in_use)

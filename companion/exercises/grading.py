@@ -1,31 +1,46 @@
-"""``python -m companion grade NOTEBOOK ...``: run the checks of submitted notebooks and write a table.
+"""``python -m companion grade NOTEBOOK ...``: judge submitted notebooks and write a table.
 
-Every notebook runs in its own process, with a limit on time and one on memory. Whatever goes wrong with it becomes a
-row of the table. The code is not sandboxed: grade only people you trust, or use a machine that you can afford to lose.
+Three kinds of process share the work. This one reads the files and writes the table. Judges, ``jobs`` of them, reach
+the verdicts. Each notebook runs in a process of its own, from which only data travels to its judge. So whatever a
+notebook does, its learner has a row for each exercise; if it ends even its judge, another one takes over.
+
+No verdict depends on a learner's process, and yet it is not locked in: see the page for instructors.
 """
 
-import contextlib
 import csv
 import io
-import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterable, Sequence
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from companion.errors import BadInput
-from companion.exercises.registry import CHAPTERS, all_exercises, of_chapter
-from companion.exercises.submission import CHECK, cells_of
+from companion.exercises.channel import Ended
+from companion.exercises.judging import CHECKS_THAT_COUNT
+from companion.exercises.notebook import (
+    Unreadable,
+    cells_of,
+    exercises_of,
+    learner_of,
+    names_left_out,
+    sources,
+)
+from companion.exercises.processes import Apart, end_marked
+from companion.exercises.progress_file import ProgressFile
+from companion.exercises.registry import all_exercises
+from companion.exercises.tampering import signs_in
 
 COLUMNS = ("learner", "notebook", "chapter", "exercise", "kind", "result", "remark")
 SECONDS, MEGABYTES = 600.0, 4096
-GLANCE = 0.1
+# What a judge may need beyond a notebook's own time: libraries to import, waits on a busy machine.
+SECONDS_OF_A_JUDGE = 300.0
+LONGEST_REMARK = 400
+LONGEST_RESULT = 64 * 10**6
+TAMPERING = "tampering"
 Row = dict[str, str]
 
 
@@ -36,18 +51,34 @@ def grade(
     seconds: float = SECONDS,
     megabytes: int = MEGABYTES,
     whole: bool = False,
+    jobs: int = 1,
 ) -> list[Row]:
-    """Grade ``notebooks`` and write the table ``out``, a row for each learner and exercise; return the rows.
+    """Grade ``notebooks``, ``jobs`` at a time, and write the table ``out``, a row for each learner and exercise.
 
-    Raises :class:`~companion.errors.BadInput` for limits that are not above 0 and a folder that does not exist.
+    Returns the rows. What is done is kept in a file beside ``out`` until the table is there, so that the same call goes
+    on after any stop. Raises :class:`~companion.errors.BadInput` for limits that are not above 0 and a folder that does
+    not exist.
     """
     if seconds <= 0 or megabytes <= 0:
         raise BadInput(
             f"seconds={seconds:g}, megabytes={megabytes:g}: expected limits above 0; pass for example seconds=600."
         )
+    if jobs < 1:
+        raise BadInput(f"jobs={jobs}: expected a whole number of at least 1; pass for example jobs=2.")
     if not Path(out).absolute().parent.is_dir():
         raise BadInput(f"table={out!r}: expected a file in an existing folder; make the folder first.")
-    rows = [row for path in map(Path, notebooks) for row in rows_of(path, seconds, megabytes, whole)]
+    all_exercises()  # read before threads could read them half
+    progress = ProgressFile(Path(f"{out}.progress"), f"{seconds:g} {megabytes} {whole}")
+    graded = Grading(progress, seconds, megabytes, whole)
+    paths = [Path(each) for each in dict.fromkeys(notebooks)]
+    # Where grading was ended from outside, one of the notebooks that ran then may have done it: they run alone.
+    suspects = [path for path in paths if progress.times_begun(path)]
+    try:
+        for path in suspects:
+            graded.grade(path)
+        rows = [row for found in graded.side_by_side(paths, jobs) for row in found]
+    finally:
+        graded.close()
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -55,122 +86,142 @@ def grade(
     part = Path(f"{out}.part")
     part.write_text(table.getvalue(), encoding="utf-8")
     os.replace(part, out)
+    progress.remove()
     return rows
 
 
 def as_cell(text: str) -> str:
-    """``text`` for a table, so that a spreadsheet does not read what a learner wrote as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    """``text`` for a table: one line, signs that can be shown, and nothing that a spreadsheet takes for a formula."""
+    shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
 
 
-def rows_of(path: Path, seconds: float, megabytes: int, whole: bool) -> Iterable[Row]:
-    """The rows of one notebook."""
-    learner = {"learner": learner_of(path), "notebook": path.name}
-    try:
-        cells = cells_of(path)
-        chapters = chapters_of(path, cells)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        empty = dict.fromkeys(("chapter", "exercise", "kind"), "")
-        yield {**learner, **empty, "result": "unreadable", "remark": said}
-        return
-    known, trouble = run_apart(path, seconds, megabytes, whole)
-    for exercise in (each for chapter in chapters for each in of_chapter(chapter)):
-        result, remark = result_of(known.get(exercise.name), trouble)
-        where = {"chapter": exercise.chapter, "exercise": exercise.name, "kind": exercise.kind}
-        yield {**learner, **where, "result": result, "remark": remark}
+class Grading:
+    """The judges at work, one per thread, and what they have found."""
+
+    def __init__(self, progress: ProgressFile, seconds: float, megabytes: float, whole: bool) -> None:
+        self._progress, self._seconds, self._megabytes, self._whole = progress, seconds, megabytes, whole
+        self._own, self._lock = threading.local(), threading.Lock()
+        self._judges: list[Apart] = []
+        self._closed = False
+
+    def grade(self, path: Path) -> list[Row]:
+        """The rows of one notebook: those that are known, or new ones."""
+        known = self._progress.rows_of(path)
+        if known is None:
+            known = list(self._rows(path))
+            self._progress.add(path, known)
+        return known
+
+    def side_by_side(self, paths: list[Path], jobs: int) -> list[list[Row]]:
+        """The rows of each notebook, in the order of ``paths``."""
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                return list(pool.map(self.grade, paths))
+            except BaseException:  # an interrupt: notebooks that run now are ended, the others do not begin
+                self.close()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def close(self) -> None:
+        """End all judges."""
+        with self._lock:
+            self._closed = True
+        for judge in self._judges:
+            judge.end()
+
+    def _rows(self, path: Path) -> Iterator[Row]:
+        learner = {"learner": learner_of(path), "notebook": path.name}
+        try:
+            cells = cells_of(path)
+            names = exercises_of(path, cells)
+            texts, left_out = sources(cells, self._whole), names_left_out(cells, self._whole)
+        except Exception as error:  # Unreadable, and whatever else a file may do to its reader
+            said = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
+            empty = dict.fromkeys(("chapter", "exercise", "kind"), "")
+            yield {**learner, **empty, "result": "unreadable", "remark": said}
+            return
+        if self._progress.times_begun(path) > 1:
+            found = nothing_known("tampering: grading was ended twice while this notebook ran")
+        else:
+            self._progress.begin(path)
+            try:
+                found = self._ask_judge(names, texts)
+            except KeyboardInterrupt:  # the person who grades stopped it, so nobody else is suspected
+                self._progress.give_back(path)
+                raise
+        signs = list(dict.fromkeys([*signs_in(texts), *found["signs"]]))
+        for name in names:
+            exercise = all_exercises()[name]
+            result, remark = result_of(found["states"].get(name), found["trouble"])
+            where = {"chapter": exercise.chapter, "exercise": name, "kind": exercise.kind}
+            remark = in_full(remark, found["trouble"], signs, left_out)
+            yield {**learner, **where, "result": result, "remark": remark}
+
+    def _ask_judge(self, names: list[str], texts: list[str]) -> dict[str, Any]:
+        secret, mark = secrets.token_hex(16), secrets.token_hex(16)
+        judge = self._judge()
+        judge.begin()
+        limits = {"seconds": self._seconds, "megabytes": self._megabytes}
+        judge.channel.send({"names": names, "texts": texts, "secret": secret, "mark": mark, **limits})
+        try:
+            found = judge.channel.receive()
+            if found.get("secret") == secret:
+                return found
+            trouble = "tampering: somebody else answered in the place of the judge"
+        except Ended as end:
+            if self._closed:
+                raise KeyboardInterrupt from None
+            trouble = f"tampering: the judge was ended while this notebook ran ({end})"
+        judge.end()
+        end_marked(mark)
+        self._own.judge = None
+        return nothing_known(trouble)
+
+    def _judge(self) -> Apart:
+        """This thread's judge; a new one where there is none yet, or the last one was ended."""
+        if getattr(self._own, "judge", None) is None:
+            limit = self._seconds + SECONDS_OF_A_JUDGE
+            with self._lock:  # none may be started once all are ended
+                if self._closed:
+                    raise KeyboardInterrupt
+                self._own.judge = Apart("companion.exercises.judging", limit, float("inf"), LONGEST_RESULT)
+                self._judges.append(self._own.judge)
+        return self._own.judge
 
 
-def learner_of(path: Path) -> str:
-    """The name of the folder for ``ann/04_objectives.ipynb``, else that of the file without the chapter's."""
-    number = "|".join(CHAPTERS)
-    if re.match(rf"(?:{number})_", path.stem):
-        return path.absolute().parent.name
-    return re.sub(rf"[-_ ]*(?:{number})_\w+$", "", path.stem) or path.stem
-
-
-def chapters_of(path: Path, cells: list[dict[str, Any]]) -> list[str]:
-    """The chapters whose exercises the notebook checks; if it checks none, the chapter in its name."""
-    names = {name for cell in cells for name in CHECK.findall(cell["source"])}
-    found = {exercise.chapter for name, exercise in all_exercises().items() if name in names}
-    number = re.search(r"(?:^|[-_ ])(\d\d)_", path.stem)
-    if not found and number and number[1] in CHAPTERS:
-        found = {number[1]}
-    if not found:
-        raise ValueError("it checks no exercise of the book, and its name contains no chapter")
-    return sorted(found)
+def nothing_known(trouble: str) -> dict[str, Any]:
+    """What is found where no judge could say anything."""
+    return {"states": {}, "trouble": trouble, "signs": []}
 
 
 def result_of(known: dict[str, Any] | None, trouble: str) -> tuple[str, str]:
     """The result of one exercise in one or two words, and a remark."""
     if known is None or (trouble and not known["attempts"] and not known["stopped"]):
         return "not reached", trouble
-    remark = " ".join(known["remark"].split())
+    many = (
+        f"{known['checks']} checks, of which the first {CHECKS_THAT_COUNT} count"
+        if known["checks"] > CHECKS_THAT_COUNT
+        else ""
+    )
     if known["passed"]:
-        return "passed", ""
+        return "passed", many
+    remark = "; ".join(filter(None, [" ".join(known["remark"].split()), many]))
     if known["stopped"]:
         return "stopped", remark
     return ("failed", remark) if known["attempts"] else ("not tried", "")
 
 
-def run_apart(path: Path, seconds: float, megabytes: int, whole: bool) -> tuple[dict[str, Any], str]:
-    """The state of each exercise after the notebook has run, and what stopped it, if anything did."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "companion.exercises.submission", str(path.absolute()), str(result)]
-        process = subprocess.Popen(
-            command + (["--whole"] if whole else []),
-            cwd=folder,
-            env={**os.environ, "COMPANION_QUIET": "1", "MPLBACKEND": "agg", "PYTHONPATH": _import_path()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            trouble = watch(process, seconds, megabytes)
-        finally:
-            _end(process)
-        known = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-        return known, trouble
-
-
-def watch(process: subprocess.Popen, seconds: float, megabytes: int) -> str:
-    """Wait for ``process``; return what stopped it, in words, or "" if it ended by itself."""
-    last = time.monotonic() + seconds
-    while process.poll() is None:
-        if time.monotonic() > last:
-            return f"the notebook took longer than {seconds:g} s"
-        if _megabytes_of(process.pid) > megabytes:
-            return f"the notebook took more than {megabytes} MB of memory"
-        time.sleep(GLANCE)
-    return "" if process.returncode == 0 else f"the notebook's process ended with code {process.returncode}"
-
-
-def _import_path() -> str:
-    """The import path on which the notebook's process finds this package."""
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
-
-
-def _megabytes_of(pid: int) -> float:
-    """The memory of a process and its children; 0 where it cannot be measured (psutil comes with Jupyter)."""
-    try:
-        import psutil  # type: ignore[import-untyped]
-
-        own = psutil.Process(pid)
-        return sum(each.memory_info().rss for each in (own, *own.children(recursive=True))) / 1e6
-    except Exception:  # no psutil, or the process ended meanwhile
-        from companion.machine import peak_memory_mb
-
-        return peak_memory_mb(pid) or 0.0
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End ``process`` and, where the system has process groups, what it has started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
-    process.wait()
+def in_full(remark: str, trouble: str, signs: list[str], left_out: set[str]) -> str:
+    """The remark, cut short, with what an instructor should know besides."""
+    remark = remark if len(remark) <= LONGEST_REMARK else f"{remark[: LONGEST_REMARK - 4]} ..."
+    parts = [remark]
+    missing = re.search(r"NameError: name '(\w+)' is not defined", remark)
+    if missing and missing[1] in left_out:
+        # The section Exercises runs without the cells before it, such as trainings.
+        parts.append(f"A cell before the section Exercises sets {missing[1]}; grade with --whole to run it.")
+    if trouble.startswith(TAMPERING) and trouble not in remark:
+        parts.append(trouble)
+    if signs:
+        parts.append(f"{TAMPERING}, or a reason to look: the notebook {'; '.join(signs)}"[:LONGEST_REMARK])
+    return " | ".join(filter(None, parts))

@@ -124,7 +124,8 @@ def run_missing(
             # The checkpoint is not needed any more.
             shutil.rmtree(process.folder, ignore_errors=True)
             progress.done += 1
-            figures = ", ".join(f"{key} {value:.4g}" for key, value in record["figures"].items())
+            measured = {key: value for key, value in record["figures"].items() if value is not None}
+            figures = ", ".join(f"{key} {value:.4g}" for key, value in measured.items())
             progress.say(f"{run.arm}, seed {run.seed}: {figures}; {record['seconds']:.0f} seconds")
             progress.after_run(running)
         return failed

@@ -10,7 +10,7 @@ from typing import Any
 from companion.errors import BadInput
 from companion.experiments import claims
 from companion.experiments.declaration import TRAINING, Claim, Declaration, Run, folder_of
-from companion.experiments.settings import DEFAULTS
+from companion.experiments.settings import DEFAULTS, MODELS
 
 OUTCOME = "outcome.json"
 SCHEMA = 1
@@ -36,7 +36,8 @@ class Outcome:
         for run, told in self.runs.items():
             if run.budget == budget:
                 for measure, value in told["figures"].items():
-                    found.setdefault(measure, {}).setdefault(run.arm, {})[run.seed] = value
+                    if value is not None:  # the arm has no such figure
+                        found.setdefault(measure, {}).setdefault(run.arm, {})[run.seed] = value
         return found
 
     @property
@@ -48,7 +49,7 @@ class Outcome:
         self,
         run: Run,
         settings: Mapping[str, Any],
-        figures: Mapping[str, float],
+        figures: Mapping[str, float | None],
         seconds: float,
         circumstances: Mapping[str, Any],
     ) -> "Outcome":
@@ -160,15 +161,18 @@ def verdict(claim: Claim, declared: Declaration, outcome: Outcome) -> claims.Ver
 
 def _completed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a recorded training; what was no setting yet when it was made had its present default."""
-    return {**DEFAULTS, **settings} if settings.get("task") == TRAINING else dict(settings)
+    if settings.get("task") != TRAINING:
+        return dict(settings)
+    completed = {**DEFAULTS, **settings}
+    return {**completed, "options": {**MODELS[completed["model"]].options, **completed.get("options", {})}}
 
 
 def _key(run: Run) -> str:
     return f"{run.budget}/{run.arm}"
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
 def _lines(parts: Iterable[str]) -> str:

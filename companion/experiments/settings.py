@@ -21,7 +21,7 @@ class Family:
     ``options`` are the settings of this family alone, with their defaults: arguments of the class by these names.
     ``networks`` are those it can be built with, the default first. ``labels`` says whether it needs labels, and
     ``latent_dim`` whether its code is a single vector of that size. ``batch_norm`` says whether its dense layers can be
-    normalised and have another activation.
+    normalised and have another activation. ``of_data`` are options that concern the data, not the class.
     """
 
     path: str
@@ -30,6 +30,7 @@ class Family:
     labels: bool = False
     latent_dim: bool = True
     batch_norm: bool = True
+    of_data: tuple[str, ...] = ()
 
 
 # A family joins the command line with an entry here; nothing is imported before it is built.
@@ -37,7 +38,14 @@ MODELS = {
     "vae": Family("companion.vae:VAE"),
     "beta_vae": Family(
         "companion.beta_vae:BetaVAE",
-        {"beta": 4.0, "warm_up_steps": 0, "gamma": 0.0, "capacity": 0.0, "capacity_steps": 0},
+        {
+            "beta": 4.0,
+            "warm_up_steps": 0,
+            "gamma": 0.0,
+            "capacity": 0.0,
+            "capacity_steps": 0,
+            "free_bits": 0.0,
+        },
     ),
     "conditional_vae": Family(
         "companion.conditional_vae:ConditionalVAE", {"prior": "standard"}, labels=True, batch_norm=False
@@ -82,6 +90,27 @@ MODELS = {
         latent_dim=False,
     ),
     "iwae": Family("companion.iwae:IWAE", {"num_samples": 5, "doubly_reparameterized": False}),
+    "aae": Family("companion.adversarial:AAE", {"adversarial_weight": 3.0}),
+    "vae_gan": Family("companion.adversarial:VAEGAN", {"feature_weight": 1.0, "feature_scale": 0.1}),
+    "semi_supervised_vae": Family(
+        "companion.semi_supervised:SemiSupervisedVAE",
+        {"labels_per_class": 10, "alpha": 10.0, "labelled_weight": 1.0},
+        labels=True,
+        batch_norm=False,
+        of_data=("labels_per_class",),
+    ),
+    "prior_vae": Family("companion.priors:PriorVAE", {"prior": "vamp", "components": 50}),
+    "iaf_vae": Family("companion.flow:IAFVAE", {"num_steps": 4}),
+    "fsq_vae": Family(
+        "companion.fsq:FSQVAE",
+        {"levels": (4, 4, 4), "filters": (32, 64), "prior": "pixel_cnn"},
+        networks=("conv",),
+        latent_dim=False,
+        batch_norm=False,
+    ),
+    "latent_diffusion": Family(
+        "companion.latent_diffusion:LatentDiffusion", {"units": (128, 128), "frozen": False}
+    ),
 }
 NETWORKS = ("dense", "conv")
 SCHEDULES = ("constant", "burda")

@@ -5,7 +5,7 @@ import itertools
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from companion.experiments.backend import check_same
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
 from companion.experiments.progress import progress_callbacks, say
 from companion.experiments.settings import MODELS, Settings
+from companion.semi_supervised import keep_labels
 
 STAGES = 8  # of the schedule of Burda et al.
 MEAN_PIXEL = (0.001, 0.999)  # a pixel that is always black would get an infinite bias
@@ -78,9 +79,10 @@ def build(
     ``steps`` is the number of batches per epoch, by which a schedule of the learning rate counts.
     """
     family = _class_of(settings)
-    own: dict[str, Any] = (
-        {**settings.options, "num_classes": num_classes} if num_classes else settings.options
-    )
+    own: dict[str, Any] = {
+        name: value for name, value in settings.options.items() if name not in MODELS[settings.model].of_data
+    }
+    own |= {"num_classes": num_classes} if num_classes else {}
     sizes = {"input_shape": image_shape, "latent_dim": settings.latent_dim, "network": settings.network}
     # Only families that can be normalised know the word.
     sizes |= {"batch_norm": True} if settings.batch_norm else {}
@@ -200,15 +202,28 @@ def _fit(
     model: keras.Model, settings: Settings, dataset: Dataset, folder: RunFolder, record: Record, quiet: bool
 ) -> None:
     done = record["epochs_done"]
-    labels = dataset.y_train if MODELS[settings.model].labels else None
     batches = data.Batches(
-        dataset.x_train, settings.batch_size, settings.binarize, settings.seed, labels, epoch=done
+        dataset.x_train,
+        settings.batch_size,
+        settings.binarize,
+        settings.seed,
+        _labels(settings, dataset),
+        epoch=done,
     )
     # The keeper comes first, so that an epoch is saved before it is announced.
     callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]
     model.fit(
         batches, initial_epoch=done, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=callbacks
     )
+
+
+def _labels(settings: Settings, dataset: Dataset) -> np.ndarray | None:
+    """The labels to train with: none, all of them, or a few per class and -1 elsewhere."""
+    if not MODELS[settings.model].labels:
+        return None
+    if "labels_per_class" not in settings.options:
+        return dataset.y_train
+    return keep_labels(dataset.y_train, cast(int, settings.options["labels_per_class"]), settings.seed)
 
 
 class Keeper(keras.callbacks.Callback):

@@ -21,6 +21,7 @@ __all__ = [
     "hierarchy",
     "importance_samples",
     "latent_plane",
+    "probability_flow",
     "recorded_names",
     "reparameterization",
     "training_control",
@@ -95,3 +96,12 @@ def hierarchy(**start: Any) -> Any:
     the noise stays the same while z2 moves. Taught in chapter 08.
     """
     return explorer("hierarchy", **start)
+
+
+def probability_flow(**start: Any) -> Any:
+    """Drag a noise point and see it travel to a code, and what the decoder makes of the code.
+
+    ``start`` may hold ``start``, the noise point, ``steps``, one of 1, 2, 5, 10, 20 and 50, ``label``, a digit to ask
+    for or -1, and ``guidance`` from 0 to 3. Taught in chapter 16.
+    """
+    return explorer("probability_flow", **start)

@@ -25,6 +25,7 @@ COMMON: Mapping[str, Any] = {
     "seed": 0,
 }
 SHOWN_IMAGES = 12
+TEST_NOISE = 0.4  # standard deviation of the noise that the images to restore have
 #: Codes of two coordinates, one per row of a picture.
 THREE_CODES = np.array([[-1.5, 0.0], [0.0, 0.0], [1.5, 0.0]])
 Figures = dict[str, float]
@@ -128,6 +129,13 @@ def _with_bound(model: Any, x: Any) -> Figures:
     return {**_elbo(model, x), "bound": bound, "width": width}
 
 
+def _with_test(model: Any, x: Any) -> Figures:
+    from companion.evaluation import classifier_two_sample_test
+
+    prior = model.draw_from_prior(len(x), seed=1)
+    return {**_elbo(model, x), "told": classifier_two_sample_test(model.encode(x)[2], prior).accuracy}
+
+
 def _decoded_draws(model: Any, x: Any) -> BookFigure:
     """Two images decoded from draws of q for each image."""
     shown = x[:SHOWN_IMAGES]
@@ -138,6 +146,38 @@ def _decoded_draws(model: Any, x: Any) -> BookFigure:
         for number, epsilon in enumerate(noise, start=1)
     }
     return originals_and_reconstructions(shown, draws)
+
+
+def _with_wrong(model: Any, x: Any) -> Figures:
+    """Without labels the bound is one on log p(x); the share of wrong classes needs those of all unseen images."""
+    from companion import data
+
+    images, labels = x[0], data.load(str(COMMON["dataset"])).y_test
+    named = model.classify(images).argmax(axis=1)
+    return {
+        **_elbo(model, (images, np.full(len(images), -1))),
+        "wrong": 100 * float(np.mean(named != labels)),
+    }
+
+
+def _with_noise(x: Any) -> np.ndarray:
+    from companion.denoising import add_noise
+
+    return add_noise(x, TEST_NOISE, seed=0)
+
+
+def _restored_decibels(model: Any, x: Any) -> Figures:
+    from companion.denoising import psnr
+
+    noisy = _with_noise(x)
+    decibels = {"before": noisy, "after": model.reconstruct(noisy)}
+    return {**_elbo(model, x), **{name: float(psnr(shown, x).mean()) for name, shown in decibels.items()}}
+
+
+def _restored(model: Any, x: Any) -> BookFigure:
+    shown = x[:8]  # noise makes a heavy picture
+    noisy = _with_noise(shown)
+    return originals_and_reconstructions(shown, {"with noise": noisy, "restored": model.reconstruct(noisy)})
 
 
 #: Every control by the name of its choice, in the order of the chapters.
@@ -191,5 +231,27 @@ CHOICES: Mapping[str, Choice] = {
         "negative ELBO {neg_elbo:.1f} and with 100 draws {bound:.1f} nats per unseen image; "
         "median standard deviation of q {width:.2f}",
         models.iwae, _with_bound, _decoded_draws, inputs=models.black_and_white,
+    ),
+    "objective": Choice(
+        "11", "what the model minimises", tuple(models.OBJECTIVES), "AAE",
+        f"{ELBO}; a small classifier tells {{told:.0%}} of codes from draws of the prior",
+        models.by_objective, _with_test, _sampled, own={"learning_rate": 1e-3, "epochs": 30},
+    ),
+    "alpha": Choice(
+        "12", "alpha, the weight of the labels' cross-entropy", (0, 1, 10, 100), 10,
+        "{wrong:.1f} % of unseen images named wrongly; bound on −log p(x) {neg_elbo:.1f} nats per unseen image",
+        models.semi_supervised_vae, _with_wrong, _label_grid, inputs=models.few_labels,
+        own={"latent_dim": 2},
+    ),
+    "noise": Choice(
+        "13", "largest noise in training", (0, 0.2, 0.4, 0.8), 0.4,
+        "images with noise of 0.4 at {before:.1f} dB, restored {after:.1f} dB; clean, the negative ELBO is "
+        "{neg_elbo:.1f} nats per unseen image",
+        models.denoising_vae, _restored_decibels, _restored,
+    ),
+    "prior": Choice(
+        "16", "prior, learned together with the networks", ("standard", "mixture", "vamp", "flow"), "vamp",
+        ELBO,
+        models.vae_with_prior, draw=_sampled, own={"epochs": 30},
     ),
 }  # fmt: skip

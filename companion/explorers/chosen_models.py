@@ -5,6 +5,7 @@ called.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ Settings = Mapping[str, Any]
 Shape = tuple[int, ...]
 #: Draws per image, by the name of the estimator.
 ESTIMATORS = {"pathwise": 1, "score function, 1 draw": 1, "score function, 10 draws": 10}
+# The class of the package that minimises each objective.
+OBJECTIVES = {"VAE": "vae:VAE", "AAE": "adversarial:AAE", "VAE-GAN": "adversarial:VAEGAN"}
 
 
 def _networks(kind: Any, shape: Shape, settings: Settings, **changed: Any) -> dict[str, Any]:
@@ -108,8 +111,46 @@ def vq_vae(value: int, shape: Shape, settings: Settings) -> Any:
     return VQVAE(num_embeddings=value, filters=filters, input_shape=shape, seed=settings["seed"])
 
 
+def semi_supervised_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A semi-supervised VAE with alpha = ``value``."""
+    from companion.semi_supervised import SemiSupervisedVAE
+
+    return SemiSupervisedVAE(**_networks(SemiSupervisedVAE, shape, settings), alpha=value)
+
+
+def few_labels(value: float, images: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Black and white images with ten labels of each class, and -1 for the others."""
+    from companion.semi_supervised import keep_labels
+
+    return black_and_white(value, images, labels), keep_labels(labels, 10)
+
+
 def iwae(value: int, shape: Shape, settings: Settings) -> Any:
     """An IWAE with ``value`` draws per image."""
     from companion.iwae import IWAE
 
     return IWAE(**_networks(IWAE, shape, settings), num_samples=value)
+
+
+def by_objective(value: str, shape: Shape, settings: Settings) -> Any:
+    """A model whose objective has the name ``value``."""
+    module, _, name = OBJECTIVES[value].partition(":")
+    kind = getattr(import_module(f"companion.{module}"), name)
+    return kind(**_networks(kind, shape, settings))
+
+
+def denoising_vae(value: float, shape: Shape, settings: Settings) -> Any:
+    """A VAE whose encoder sees noise of up to ``value`` in training."""
+    from companion.denoising import denoising_encoder
+    from companion.vae import VAE
+
+    networks = _networks(VAE, shape, settings)
+    networks["encoder"] = denoising_encoder(networks["encoder"], 0.0, value, seed=settings["seed"])
+    return VAE(**networks)
+
+
+def vae_with_prior(value: str, shape: Shape, settings: Settings) -> Any:
+    """A VAE with the prior ``value``, of 30 components where it is a mixture."""
+    from companion.priors import PriorVAE
+
+    return PriorVAE(**_networks(PriorVAE, shape, settings), prior=value, components=30)

@@ -57,9 +57,9 @@ class HierarchicalVAE(FollowsSchedules, VAE):
 
     ``inference="bottom_up"`` infers q(z1|x) q(z2|z1) ...: the KL of the top layer is exact, that of a lower layer is
     estimated by log q - log p at the draw. ``"top_down"`` infers z_L from the image, then each lower layer from the
-    image and p(z1|z2) joined as ``merge`` says: ``concatenation``, the default, is a network that takes both,
+    image and p(z1|z2) joined as ``merge`` says. ``concatenation``, the default, is a network that takes both.
     ``precision`` and ``mean`` multiply two normals (:func:`~companion.hierarchical_vae.ladder_merge`,
-    :func:`~companion.hierarchical_vae.mean_merge`), ``residual`` moves the prior
+    :func:`~companion.hierarchical_vae.mean_merge`). ``residual`` moves the prior
     (:func:`~companion.hierarchical_vae.residual_merge`). Every KL is then exact, given the layer above. With one
     layer both are the VAE. Over ``warm_up_steps`` steps of the optimizer the weight of every KL rises from 0 to 1;
     that of each layer above the first enters the loss as max(``free_bits``, batch mean), in nats. Build ``encoder``

@@ -87,15 +87,8 @@ class VQVAE(LandsShifts, VAE):
         check_maps_agree(self.encoder, self.decoder)
         self.commitment = check_number("commitment", commitment)
         self.grid_shape = tuple(self.decoder.input_shape[1:3])
-        self.quantizer = VectorQuantizer(
-            num_embeddings,
-            self.latent_dim,
-            codebook=codebook,
-            reset=reset,
-            data_init=data_init,
-            seed=self.seed,
-            name="quantizer",
-        )
+        how: dict[str, Any] = {"codebook": codebook, "reset": reset, "data_init": data_init}
+        self.quantizer = self._build_quantizer(num_embeddings, **how)
         self.num_embeddings = self.quantizer.num_embeddings
         prior_seed = None if self.seed is None else 2 * self.seed + 2  # after those of the two networks
         self.prior = as_prior(prior, self.num_embeddings, self.grid_shape, prior_seed)
@@ -238,6 +231,10 @@ class VQVAE(LandsShifts, VAE):
             "encoder": build_vqvae_encoder(input_shape, embedding_dim, filters=filters, seed=first),
             "decoder": build_vqvae_decoder(embedding_dim, input_shape, filters=filters[::-1], seed=second),
         }
+
+    def _build_quantizer(self, num_embeddings: int, **how: Any) -> Any:
+        """The layer that makes codes of vectors. A family with codes of another kind overrides this."""
+        return VectorQuantizer(num_embeddings, self.latent_dim, **how, seed=self.seed, name="quantizer")
 
     def _check_encoder(self, encoder: keras.Model) -> tuple[tuple[int, ...], int]:
         shape = encoder.output_shape

@@ -3,18 +3,27 @@
 import keras
 import numpy as np
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE, ResidualVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.latent_diffusion import LatentDiffusion
+from companion.miwae import MIWAE
+from companion.pixel_vae import PixelVAE
+from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).uniform(size=(24, *SHAPE)).astype("float32")
 LABELS = np.arange(24) % 3
+FEW_LABELS = np.where(np.arange(24) % 2, LABELS, -1)
 HOW = {"batch_size": 8, "shuffle": False, "verbose": 0}  # three steps per epoch
 LADDER = {"latent_dims": (3, 2)}
 MAPS = {"num_embeddings": 8, "embedding_dim": 4, "filters": (8,)}
@@ -25,6 +34,7 @@ CASES = {
     "beta_vae": (BetaVAE, {"beta": 2.0}),
     "beta_vae with warm-up": (BetaVAE, {"beta": 2.0, "warm_up_steps": 8}),
     "beta_vae with capacity": (BetaVAE, {"gamma": 5.0, "capacity": 4.0, "capacity_steps": 8}),
+    "beta_vae with free bits": (BetaVAE, {"beta": 1.0, "free_bits": 0.5}),
     "conditional_vae": (ConditionalVAE, {"num_classes": 3}),
     "conditional_vae with a learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "hierarchical_vae": (HierarchicalVAE, {**LADDER, "warm_up_steps": 8}),
@@ -36,6 +46,18 @@ CASES = {
     "discrete_vae with cooling": (DiscreteVAE, {**CHOICES, "cooling_steps": 8, "hard": True}),
     "iwae": (IWAE, {"num_samples": 3}),
     "iwae doubly reparameterized": (IWAE, {"num_samples": 3, "doubly_reparameterized": True}),
+    "aae": (AAE, {"adversarial_weight": 2.0}),
+    "vae_gan": (VAEGAN, {"feature_weight": 0.5}),
+    "pixel_vae": (PixelVAE, {"filters": 4}),
+    "semi_supervised_vae": (SemiSupervisedVAE, {"num_classes": 3, "alpha": 2.0, "labelled_weight": 0.5}),
+    "miwae": (MIWAE, {"num_samples": 3}),
+    "prior_vae": (PriorVAE, {"components": 3}),
+    "prior_vae with a flow": (PriorVAE, {"prior": "flow"}),
+    "iaf_vae": (IAFVAE, {"num_steps": 2}),
+    "fsq_vae": (FSQVAE, {"levels": (3, 2), "filters": (8,)}),
+    "residual_vq_vae": (ResidualVQVAE, {"stages": (4, 2), "embedding_dim": 4, "filters": (8,)}),
+    "latent_diffusion": (LatentDiffusion, {"units": (8,), "frozen": False}),
+    "latent_diffusion with labels": (LatentDiffusion, {"num_classes": 3, "units": (8,), "frozen": False}),
 }
 
 
@@ -49,8 +71,8 @@ def cases():
 def new_model(case, optimizer=None):
     """A narrow model of the family and options that ``case`` names, compiled."""
     family, options = CASES[case]
-    how = {"latent_dim": 2, "network": "conv" if family is VQVAE else "dense", "seed": 0}
-    how |= {} if family is VQVAE else {"hidden": (8,)}
+    how = {"latent_dim": 2, "network": "conv" if issubclass(family, VQVAE) else "dense", "seed": 0}
+    how |= {} if issubclass(family, VQVAE) else {"hidden": (8,)}
     model = family(**family.build_networks(SHAPE, **how, **options), **options, seed=0)
     model.compile(optimizer or keras.optimizers.Adam(1e-2))
     return model
@@ -58,7 +80,12 @@ def new_model(case, optimizer=None):
 
 def data_for(case):
     """Images, or images and labels where the family learns from both."""
-    return [IMAGES, LABELS] if CASES[case][0] is ConditionalVAE else IMAGES
+    if CASES[case][0] is SemiSupervisedVAE:
+        return [IMAGES, FEW_LABELS]
+    pairs = CASES[case][0] is ConditionalVAE or (
+        CASES[case][0] is LatentDiffusion and CASES[case][1].get("num_classes")
+    )
+    return [IMAGES, LABELS] if pairs else IMAGES
 
 
 def figures_before(model, case):

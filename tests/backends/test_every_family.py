@@ -107,7 +107,12 @@ def test_training_resumed_in_a_new_process_goes_on_where_it_stopped(here, there,
 
 
 @pytest.mark.parametrize(
-    "case", ["vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"]
+    "case",
+    [
+        *("vae", "conditional_vae", "hierarchical_vae", "vq_vae", "discrete_vae", "iwae"),
+        *("semi_supervised_vae", "miwae", "prior_vae", "iaf_vae", "fsq_vae"),
+        *("latent_diffusion", "latent_diffusion with labels"),
+    ],
 )
 def test_it_gets_a_bound_on_the_likelihood(case):
     model = new_model(case)

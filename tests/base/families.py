@@ -2,14 +2,22 @@
 
 import numpy as np
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.conditional_vae.networks import build_cvae_decoder, build_cvae_encoder
 from companion.discrete_vae import DiscreteVAE
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE
+from companion.latent_diffusion import LatentDiffusion
+from companion.miwae import MIWAE
 from companion.networks import build_decoder, build_encoder
+from companion.pixel_vae import PixelVAE
+from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE, build_classifier
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -32,6 +40,11 @@ def _conditional(**condition):
     )
 
 
+def _semi_supervised():
+    conditional, classifier = _conditional(num_classes=3), build_classifier(SHAPE, 3, hidden=(8,), seed=3)
+    return SemiSupervisedVAE(conditional.encoder, conditional.decoder, classifier, num_classes=3, seed=0)
+
+
 BUILD = {
     "autoencoder": lambda: Autoencoder(*_pair(False), seed=0),
     "vae": lambda: VAE(*_pair(), seed=0),
@@ -44,8 +57,18 @@ BUILD = {
     "vq": lambda: VQVAE(input_shape=SHAPE, filters=(4,), num_embeddings=4, embedding_dim=2, seed=0),
     "discrete": lambda: DiscreteVAE(*_pair(False, 6), num_latents=2, num_categories=3, seed=0),
     "iwae": lambda: IWAE(*_pair(), num_samples=3, seed=0),
+    "aae": lambda: AAE(*_pair(), seed=0),
+    "vae_gan": lambda: VAEGAN(*_pair(), seed=0),
+    "pixel": lambda: PixelVAE(*_pair(), filters=2, seed=0),
+    "semi": _semi_supervised,
+    "miwae": lambda: MIWAE(*_pair(), num_samples=3, seed=0),
+    "vamp": lambda: PriorVAE(*_pair(), components=3, seed=0),
+    "iaf": lambda: IAFVAE(*_pair(), num_steps=2, seed=0),
+    "fsq": lambda: FSQVAE(input_shape=SHAPE, filters=(4,), levels=(3, 2), seed=0),
+    "diffusion": lambda: LatentDiffusion(*_pair(), units=(8,), frozen=False, seed=0),
 }
-CONDITIONS = {"labels": LABELS, "vectors": VECTORS}
+CONDITIONS = {"labels": LABELS, "vectors": VECTORS, "semi": LABELS}
+MISSING_IS_NAN = ("miwae",)  # NaN is a missing pixel there, and no mistake
 ALONE = [name for name in BUILD if name not in CONDITIONS]
 
 

@@ -19,6 +19,7 @@ from companion.hierarchical_vae.networks import chain_decoder
 from companion.iwae import IWAE
 from companion.likelihoods import Likelihood
 from companion.networks import build_conv_decoder, build_decoder, build_encoder
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, build_vqvae_decoder, build_vqvae_encoder
 
@@ -233,6 +234,9 @@ FAMILIES = {
     "Autoencoder": lambda: Autoencoder(decoder=decoder(ops.sigmoid)),
     "IWAE": lambda: IWAE(decoder=decoder(ops.sigmoid), num_samples=2),
     "ConditionalVAE": _conditional,
+    "SemiSupervisedVAE": lambda: SemiSupervisedVAE(
+        decoder=build_cvae_decoder(2, SHAPE, 3, activation="sigmoid"), num_classes=3
+    ),
     "HierarchicalVAE": lambda: HierarchicalVAE(
         decoder=chain_decoder(decoder(ops.sigmoid), [build_encoder((1,), 2)])
     ),

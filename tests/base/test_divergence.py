@@ -33,13 +33,13 @@ def uses(name, model):
         yield "decode", lambda: model.decode(np.zeros((N, 2)), CONDITIONS[name])
     elif name != "autoencoder":
         yield "sample", lambda: model.sample(3)
-    if name in ("autoencoder", "vae", "beta", "iwae"):
+    if name in ("autoencoder", "vae", "beta", "iwae", "miwae"):
         yield "decode", lambda: model.decode(np.zeros((3, model.latent_dim)))
     if name != "autoencoder":
         yield "elbo_terms", lambda: model.elbo_terms(x)
         yield "log_likelihood", lambda: log_likelihood(model, x, 2)
         yield "score", lambda: score(model, x, k=2)
-    if name not in ("autoencoder", "vq"):
+    if name not in ("autoencoder", "vq", "fsq"):
         yield "log_weights", lambda: model.log_weights(x, 2)
     if name == "hierarchical":
         yield "encode_layers", lambda: model.encode_layers(x)

@@ -5,16 +5,24 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from companion.adversarial import AAE, VAEGAN
 from companion.autoencoder import Autoencoder
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
 from companion.errors import BadInput, is_real_dtype
 from companion.evaluation import log_likelihood, score
+from companion.flow import IAFVAE
+from companion.fsq import FSQVAE, ResidualVQVAE, RotatingVQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior, log_joint
+from companion.latent_diffusion import LatentDiffusion
 from companion.likelihoods import Likelihood
+from companion.miwae import MIWAE
 from companion.networks import build_conv_decoder, build_conv_encoder
+from companion.pixel_vae import PixelVAE
+from companion.priors import PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
 
@@ -31,17 +39,30 @@ FAMILIES = {
     "BetaVAE": (BetaVAE, {"warm_up_steps": 3}),
     "IWAE": (IWAE, {"num_samples": 2}),
     "IWAE, doubly reparameterized": (IWAE, {"num_samples": 2, "doubly_reparameterized": True}),
+    "MIWAE": (MIWAE, {"num_samples": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
     "ConditionalVAE of vectors": (ConditionalVAE, {"condition_shape": (2,)}),
+    "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),
     "top-down": (HierarchicalVAE, {"latent_dims": (3, 2), "inference": "top_down", "warm_up_steps": 3}),
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3, "cooling_steps": 3}),
     "hard DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3, "hard": True}),
     "VQVAE": (VQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
+    "mixture": (PriorVAE, {"prior": "mixture", "components": 3}),
+    "vamp": (PriorVAE, {"components": 3}),
+    "flow": (PriorVAE, {"prior": "flow"}),
+    "IAFVAE": (IAFVAE, {"num_steps": 2}),
+    "FSQVAE": (FSQVAE, {"levels": (3, 2), "filters": (4,)}),
+    "ResidualVQVAE": (ResidualVQVAE, {"stages": (3, 2), "filters": (4,), "embedding_dim": 2}),
+    "RotatingVQVAE": (RotatingVQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
+    "LatentDiffusion": (LatentDiffusion, {"units": (8,), "frozen": False}),
     "VQVAE by its loss": (
         VQVAE,
         {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2, "codebook": "loss", "prior": "uniform"},
     ),
+    "AAE": (AAE, {}),
+    "VAEGAN": (VAEGAN, {}),
+    "PixelVAE": (PixelVAE, {"filters": 2, "free_bits": 0.5}),
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from keras import random
 
 from companion import data
+from companion.adversarial import AAE, VAEGAN
 from companion.beta_vae import BetaVAE
 from companion.categorical import Categorical
 from companion.conditional_vae import ConditionalVAE
@@ -21,10 +22,16 @@ from companion.distributions import (
 from companion.errors import BadInput, check_seed
 from companion.evaluation import disentanglement, log_likelihood, score
 from companion.evaluation.judge import train_judge
+from companion.flow import IAFVAE, CouplingFlow
+from companion.fsq import FSQVAE
 from companion.hierarchical_vae import HierarchicalVAE
 from companion.iwae import IWAE, implied_posterior
+from companion.latent_diffusion import LatentDiffusion
 from companion.layers import Sampling
 from companion.linear_gaussian import LinearGaussian
+from companion.pixel_vae import PixelVAE
+from companion.priors import NormalMixture, PriorVAE
+from companion.semi_supervised import SemiSupervisedVAE
 from companion.vae import VAE
 from companion.vq_vae import VQVAE, PixelCNN, UniformPrior, VectorQuantizer
 
@@ -37,11 +44,20 @@ FAMILIES = {
     "VAE": (VAE, {}),
     "BetaVAE": (BetaVAE, {}),
     "IWAE": (IWAE, {"num_samples": 2}),
+    "AAE": (AAE, {}),
+    "VAEGAN": (VAEGAN, {}),
+    "PixelVAE": (PixelVAE, {"filters": 2}),
     "ConditionalVAE": (ConditionalVAE, {"num_classes": 3}),
     "learned prior": (ConditionalVAE, {"num_classes": 3, "prior": "learned"}),
+    "SemiSupervisedVAE": (SemiSupervisedVAE, {"num_classes": 3}),
     "HierarchicalVAE": (HierarchicalVAE, {"latent_dims": (3, 2)}),
     "DiscreteVAE": (DiscreteVAE, {"num_latents": 2, "num_categories": 3}),
     "VQVAE": (VQVAE, {"num_embeddings": 4, "filters": (4,), "embedding_dim": 2}),
+    "PriorVAE": (PriorVAE, {"components": 3}),
+    "flow": (PriorVAE, {"prior": "flow"}),
+    "IAFVAE": (IAFVAE, {"num_steps": 2}),
+    "FSQVAE": (FSQVAE, {"levels": (3, 2), "filters": (4,)}),
+    "LatentDiffusion": (LatentDiffusion, {"units": (8,)}),
 }
 MODELS: dict = {}
 
@@ -54,7 +70,7 @@ def model_of(name, seed=5):
 
 
 def pair(name):
-    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior") else IMAGES
+    return (IMAGES, LABELS) if name in ("ConditionalVAE", "learned prior", "SemiSupervisedVAE") else IMAGES
 
 
 def flat(result):
@@ -65,12 +81,12 @@ DRAWS = {f"{name}.sample": lambda seed, name=name: model_of(name).sample(4, seed
 DRAWS |= {
     f"{name}.log_weights": lambda seed, name=name: model_of(name).log_weights(pair(name), 3, seed=seed)
     for name in FAMILIES
-    if name != "VQVAE"  # which draws nothing
+    if name not in ("VQVAE", "FSQVAE")  # which draw nothing
 }
 DRAWS |= {
     f"{name}.noise": lambda seed, name=name: model_of(name).noise(4, seed)
     for name in FAMILIES
-    if name != "VQVAE"
+    if name not in ("VQVAE", "FSQVAE")
 }
 DRAWS |= {
     "generate": lambda seed: model_of("ConditionalVAE").generate([0, 1, 2], seed=seed),
@@ -88,6 +104,9 @@ DRAWS |= {
     "PixelCNN.sample": lambda seed: model_of("VQVAE").prior.sample(3, seed),
     "Categorical.draw": lambda seed: Categorical(np.zeros((9, 9), "float32")).draw(3, seed),
     "gumbel": lambda seed: gumbel((3,), seed),
+    "NormalMixture.draw": lambda seed: NormalMixture(np.eye(3), np.zeros((3, 3))).draw(5, seed),
+    "CouplingFlow.draw": lambda seed: CouplingFlow(2, seed=0).draw(5, seed),
+    "LatentDiffusion.draw_codes": lambda seed: model_of("LatentDiffusion").draw_codes(3, seed, steps=2),
     "DiagonalNormal.sample": lambda seed: DiagonalNormal(np.zeros(3), np.zeros(3)).sample(seed),
     "Bernoulli.sample": lambda seed: Bernoulli(np.zeros(99)).sample(seed),
     "ContinuousBernoulli.sample": lambda seed: ContinuousBernoulli(np.zeros(3)).sample(seed),

@@ -241,3 +241,14 @@ def test_the_widths_said_are_those_of_the_prior_below(opened):
         sigmas = np.exp(log_variance / 2)
         # The first numbers are those in the names z2 and z1.
         assert numbers(second)[2:5] == pytest.approx([sigmas.min(), sigmas.max(), len(sigmas)], abs=0.0071)
+
+
+def test_a_noise_point_travels_as_far_as_it_does_in_python(opened):
+    _, live = opened("probability_flow")
+    kept = np.load(recording.folder() / "probability_flow" / recording.DECODED)
+    for start, end in zip(kept["path: starts"][:8], kept["path: ends"][:8], strict=True):
+        words = said(live, {"start": start.tolist(), "steps": 20, "label": 3, "guidance": 0})
+        assert numbers(words) == pytest.approx([*start, *end, 20, 3], abs=0.02)
+    before = live.evaluate(PICTURES)
+    assert numbers(said(live, {"guidance": 2}))[4] == 40
+    assert live.evaluate(PICTURES) != before

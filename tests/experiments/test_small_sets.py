@@ -17,6 +17,13 @@ NARROW = {
     "vq_vae": ["--num-embeddings", "4", "--embedding-dim", "2", "--filters", "4"],
     "discrete_vae": ["--hidden", "8", "--num-latents", "2", "--num-categories", "3"],
     "iwae": ["--hidden", "8", "--num-samples", "2"],
+    "aae": ["--hidden", "8", "--adversarial-weight", "2"],
+    "vae_gan": ["--hidden", "8", "--feature-weight", "0.5"],
+    "semi_supervised_vae": ["--hidden", "8", "--labels-per-class", "1"],
+    "prior_vae": ["--hidden", "8", "--components", "3"],
+    "iaf_vae": ["--hidden", "8", "--num-steps", "2"],
+    "fsq_vae": ["--levels", "3,2", "--filters", "4"],
+    "latent_diffusion": ["--hidden", "8", "--units", "8"],
 }
 
 

@@ -45,6 +45,10 @@ SET_TO = {
     "free_bits": lambda model: model.free_bits,
     "num_codes": lambda model: model.num_embeddings,
     "k": lambda model: model.num_samples,
+    "objective": lambda model: {"VAE": "VAE", "AAE": "AAE", "VAEGAN": "VAE-GAN"}[type(model).__name__],
+    "alpha": lambda model: model.alpha,
+    "noise": lambda model: model.encoder.get_layer("noise").highest,
+    "prior": lambda model: model.prior,
 }
 
 
@@ -101,6 +105,8 @@ def test_each_choice_has_the_effect_that_is_certain():
     assert 1 <= few["perplexity"] <= 8 < many["perplexity"] <= 64
     for figures in figures_of("k", 1, 20):
         assert figures["bound"] < figures["neg_elbo"]
+    unnamed, named = figures_of("alpha", 0, 100)
+    assert named["wrong"] < unnamed["wrong"] - 20
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def quality(pictures: str, seed: int, folder: Path, latent_dim: int = 0) -> dict
     ``fidelity`` is the judge's mean confidence, ``coverage`` the recall of 398 real images among the judge's features,
     ``diversity`` the mean pixel distance within a class that the judge names. ``squared_error`` (summed over pixels)
     and ``loss`` (nats per image) are those of reconstructions of unseen images; ``last_fifth`` is by how much
-    ``loss`` fell in the last fifth of the epochs. What an arm has none of is 0.
+    ``loss`` fell in the last fifth of the epochs. What an arm has none of is None.
     """
     kept = folder.parent / f"all-arms-{seed}.json"
     if not kept.exists():
@@ -36,7 +36,7 @@ def quality(pictures: str, seed: int, folder: Path, latent_dim: int = 0) -> dict
         partial.write_text(json.dumps(dict(_all_arms(seed))), encoding="utf-8")
         os.replace(partial, kept)
     found = json.loads(kept.read_text(encoding="utf-8"))[f"{pictures}/{latent_dim}"]
-    return {name: round(float(found.get(name, 0.0)), 6) for name in FIGURES}
+    return {name: round(float(found[name]), 6) if name in found else None for name in FIGURES}
 
 
 def _all_arms(seed: int) -> Iterator[tuple[str, dict[str, float]]]:
