@@ -8,7 +8,7 @@ from companion.diagnosis.examination import Examination
 from companion.diagnosis.report import NOTE, Finding
 
 CROSS_ENTROPY = "cross-entropy"
-TWINS = 1e-6  # images nearer than this are one
+TWINS = 0.05  # of the validation images; small black and white pictures coincide by chance
 
 
 def values_are_finite(x: Examination) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def training_and_validation_are_apart(x: Examination) -> Iterator[Finding]:
     known = {np.round(image, 6).tobytes() for image in x.images.reshape(len(x.images), -1).astype("float32")}
     others = x.validation.reshape(len(x.validation), -1).astype("float32")
     twins = sum(np.round(image, 6).tobytes() in known for image in others)
-    if twins > 0.01 * len(others):
+    if twins > TWINS * len(others):
         yield Finding(
             name="validation images among the training images",
             stage="data",

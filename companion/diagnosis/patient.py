@@ -93,6 +93,14 @@ class Patient:
         """The decoder's raw outputs for codes ``z``."""
         return _as_array(self._called("decode", z))
 
+    def kl(self, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """The patient's own KL of each code, ``(n,)``: codes are given one by one where it gives a single number."""
+        given = _as_array(self._called("kl", mean, spread))
+        if given.shape == (len(mean),):
+            return given
+        rows = [self._called("kl", mean[[i]], spread[[i]]) for i in range(len(mean))]
+        return np.array([float(np.sum(_as_array(row))) for row in rows])
+
     def observe(
         self, images: np.ndarray, mean_shift: float = 0.0, spread_shift: float = 0.0
     ) -> Observation | None:

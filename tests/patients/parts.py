@@ -10,12 +10,14 @@ IMAGES = (GREY > 0.5).astype("float32")
 TRAIN, OTHER = IMAGES[:1000], IMAGES[1000:]
 
 
-def encoder(*, draws=None, out=2, bias=(0.0, 0.0), scale=1.0, activation="relu"):
+def encoder(*, draws=None, bias=(0.0, 0.0), scale=1.0, heads="glorot_uniform"):
     """A network from images to mean and log variance, and with ``draws`` to a draw made by that layer."""
     x = keras.Input((PIXELS,))
-    h = layers.Dense(HIDDEN, activation=activation)(x)
+    h = layers.Dense(HIDDEN, activation="relu")(x)
     mean, spread = (
-        layers.Dense(CODE, bias_initializer=keras.initializers.Constant(b), name=name)(h)
+        layers.Dense(
+            CODE, kernel_initializer=heads, bias_initializer=keras.initializers.Constant(b), name=name
+        )(h)
         for name, b in zip(("z_mean", "z_log_var"), bias, strict=True)
     )
     if scale != 1.0:
