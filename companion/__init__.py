@@ -27,6 +27,7 @@ _MODULES = (
     "conditional_vae",
     "data",
     "denoising",
+    "diagnosis",
     "discrete_vae",
     "distributions",
     "errors",

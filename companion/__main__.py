@@ -1,4 +1,4 @@
-"""The command line: ``python -m companion run|data|experiment|grade|score ...``. Asking for help imports no Keras."""
+"""The command line: ``python -m companion run|data|diagnose|experiment|grade|score``. Help imports no Keras."""
 
 import argparse
 import os
@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import companion
 from companion import data, experiments
+from companion.diagnosis.command import add_to as add_diagnosis
+from companion.diagnosis.command import run as run_diagnosis
 from companion.errors import BadInput
 from companion.exercises.command import add_to as add_grading
 from companion.exercises.command import run as run_grading
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         commands = {
             "data": _list_data,
+            "diagnose": run_diagnosis,
             "experiment": run_experiment,
             "grade": run_grading,
             "run": _run,
@@ -69,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="run|data|experiment|grade|score")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="run|data|diagnose|experiment|grade|score"
+    )
     listing = commands.add_parser(
         "data", help="list the data sets and where each would come from", allow_abbrev=False
     )
@@ -107,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add_experiment(commands)
     add_grading(commands)
     add_scoring(commands)
+    add_diagnosis(commands)
     run.add_argument("--out", required=True, metavar="DIR", help="a new folder for run.json and the model")
     run.add_argument("--resume", action="store_true", help="continue the run that is in DIR")
     shown = f"{' or '.join(backends.BACKENDS)}: what Keras computes on (default: as Keras is set, or the resumed run's)"

@@ -43,7 +43,7 @@ FLOORS = (
     ),
     ("linear_gaussian", "pixel_vae", "semi_supervised", "priors", "fsq", "miwae"),
     ("latent_diffusion", "linear_classes"),
-    ("evaluation",),
+    ("evaluation", "diagnosis"),
     ("scoring",),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),

@@ -1,4 +1,7 @@
-"""``diagnose``: what is wrong with a VAE, measured on the model itself, whoever wrote it."""
+"""``diagnose``: what is wrong with a VAE, measured on the model itself, whoever wrote it.
+
+A report lists findings in the order in which they have to be mended: data, loss, sampling, learning, codes, evaluation.
+"""
 
 from companion.diagnosis.diagnose import diagnose
 from companion.diagnosis.patient import Patient

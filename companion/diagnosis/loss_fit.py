@@ -64,7 +64,7 @@ KLS: dict[str, Term] = {
 
 @dataclass(frozen=True)
 class Fit:
-    """``loss = a * reconstruction + b * kl + constant``, with standard errors, and the share of the variation explained."""
+    """``loss = a * reconstruction + b * kl + constant``, errors, and the share of the variation explained."""
 
     reconstruction: str
     kl: str

@@ -40,7 +40,8 @@ def values_lie_between_0_and_1(x: Examination) -> Iterator[Finding]:
         stage="data",
         figure=f"values from {low:.4g} to {high:.4g}",
         healthy="from 0 to 1 for a cross-entropy",
-        meaning="For a pixel above 1 or below 0 the cross-entropy has no minimum, so the loss falls without end or is NaN.",
+        meaning="For a pixel above 1 or below 0 the cross-entropy has no minimum, so the loss falls without end "
+        "or is NaN.",
         mend="images = images / 255.0" if bytes_ else f"images = (images - {low:.4g}) / {high - low:.4g}",
         chapter="04",
     )
@@ -61,7 +62,8 @@ def grey_pixels_have_a_floor(x: Examination) -> Iterator[Finding]:
             stage="data",
             figure=f"{floor:.1f} nats per image, whatever the model does",
             healthy="0 for black and white pixels",
-            meaning="Grey pixels have an entropy of their own, so the reconstruction error stops there. It is no fault, "
+            meaning="Grey pixels have an entropy of their own, so the reconstruction error stops there. It is "
+            "no fault, "
             "but figures on grey and on binarised images cannot be compared.",
             mend='images = companion.data.binarize(images, "threshold"), or likelihood="continuous_bernoulli"',
             chapter="04",
@@ -99,7 +101,8 @@ def outputs_have_the_shape_of_images(x: Examination) -> Iterator[Finding]:
             stage="data",
             figure=f"the decoder gives {outputs.shape[1:]} for images {x.images.shape[1:]}",
             healthy="the same shape",
-            meaning="Padding or strides have changed the size, so pixels are compared with their neighbours or not at all.",
+            meaning="Padding or strides have changed the size, so pixels are compared with their neighbours or "
+            "not at all.",
             mend="crop the outputs, or use companion.networks.build_conv_decoder(latent_dim, image_shape)",
             chapter="02",
         )

@@ -4,22 +4,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from companion.diagnosis.examination import BATCH, Examination
+from companion.diagnosis.examination import Examination
 from companion.diagnosis.report import NOTE, Finding
+
+
+SMALL = 16  # images per batch, so that a small set has several batches
+FEWEST = 4
 
 
 def the_model_generalises(x: Examination) -> Iterator[Finding]:
     """The loss on validation images over that on as many training images, with its standard error."""
-    if x.validation is None or len(x.validation) < 2 * BATCH:
+    if x.validation is None:
         return
-    batches = min(len(x.validation), len(x.images), 8 * BATCH) // BATCH
+    batches = min(len(x.validation), len(x.images), 32 * SMALL) // SMALL
     train = [
-        x.patient.observe(x.images[i * BATCH : (i + 1) * BATCH].astype("float64")) for i in range(batches)
+        x.patient.observe(x.images[i * SMALL : (i + 1) * SMALL].astype("float64")) for i in range(batches)
     ]
     other = [
-        x.patient.observe(x.validation[i * BATCH : (i + 1) * BATCH].astype("float64")) for i in range(batches)
+        x.patient.observe(x.validation[i * SMALL : (i + 1) * SMALL].astype("float64")) for i in range(batches)
     ]
-    if None in train or None in other:
+    if batches < FEWEST or None in train or None in other:
         return
     a, b = (np.array([each.loss for each in side if each is not None]) for side in (train, other))
     gap, error = float(b.mean() - a.mean()), float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
@@ -27,7 +31,8 @@ def the_model_generalises(x: Examination) -> Iterator[Finding]:
         yield Finding(
             name="overfitting",
             stage="evaluation",
-            figure=f"the loss is {gap:.3g} higher on validation images (standard error {error:.2g}), {gap / abs(a.mean()):.0%}",
+            figure=f"the loss is {gap:.3g} higher on validation images (standard error {error:.2g}), {gap / "
+            f"abs(a.mean()):.0%}",
             healthy="a few per cent",
             meaning="The model knows its training images better than others of their kind.",
             mend="keras.callbacks.EarlyStopping(restore_best_weights=True), a smaller network, or more images",
@@ -73,7 +78,8 @@ def the_loss_is_explained(x: Examination) -> Iterator[Finding]:
             stage="loss",
             figure=f"{x.fit.reconstruction} and {x.fit.kl} explain {x.fit.explained:.1%} of its variation",
             healthy="99.9 % or more",
-            meaning="Something else moves the loss, for example a penalty, a learned scale or another likelihood, so its "
+            meaning="Something else moves the loss, for example a penalty, a learned scale or another "
+            "likelihood, so its "
             "weights cannot be told.",
             mend="pass loss=, the function of your two terms alone",
             chapter="04",

@@ -32,7 +32,8 @@ def the_batch_is_averaged(x: Examination) -> Iterator[Finding]:
             stage="loss",
             figure=f"twice the same images give {ratio:.2f} times the loss",
             healthy="1 time",
-            meaning="The loss grows with the batch, so the step size and every comparison depend on the batch size, and "
+            meaning="The loss grows with the batch, so the step size and every comparison depend on the batch "
+            "size, and "
             "the last, smaller batch of an epoch counts less.",
             mend="return keras.ops.mean(reconstruction + kl), with sums over pixels and code only",
             chapter="04",
@@ -69,7 +70,10 @@ def the_two_terms_have_equal_weight(x: Examination) -> Iterator[Finding]:
         meaning = "Without its factor of one half the KL counts twice."
         yield _of_weight("the KL lacks its half", figure, meaning, "kl = 0.5 * ops.sum(..., axis=-1)")
     elif not near(fit.beta, 1.0) and fit.beta > 0 and "error" not in fit.reconstruction:
-        meaning = "The loss is that of a beta-VAE. It is no bound on log p(x) unless beta is 1; compare models by the ELBO."
+        meaning = (
+            "The loss is that of a beta-VAE. It is no bound on log p(x) unless beta is 1; compare models "
+        )
+        "by the ELBO."
         yield Finding(
             name="a weight on the KL",
             stage="loss",
@@ -110,9 +114,11 @@ def the_kl_is_the_formula(x: Examination) -> Iterator[Finding]:
         yield Finding(
             name="KL and draw disagree about the spread",
             stage="loss",
-            figure=f"the KL takes the second output for a {fit.kl.removeprefix('KL for a ')}, the draw for a {drawn.kind}",
+            figure=f"the KL takes the second output for a {fit.kl.removeprefix('KL for a ')}, the draw for a "
+            f"{drawn.kind}",
             healthy="the same meaning in both",
-            meaning="The KL then belongs to another distribution than the one that codes are drawn from, so the loss is "
+            meaning="The KL then belongs to another distribution than the one that codes are drawn from, so the "
+            "loss is "
             "no bound on log p(x).",
             mend="z = z_mean + ops.exp(0.5 * z_log_var) * noise, and the KL of chapter 04 in z_log_var",
             chapter="03",

@@ -24,7 +24,8 @@ def codes_are_drawn(x: Examination) -> Iterator[Finding]:
             stage="sampling",
             figure="z equals the mean in every draw",
             healthy="z = mean + sd * noise",
-            meaning="The model is an autoencoder; its decoder never sees the width of a cloud, and the KL has no counterpart.",
+            meaning="The model is an autoencoder; its decoder never sees the width of a cloud, and the KL has "
+            "no counterpart.",
             mend=LINE,
             chapter="03",
         )
