@@ -20,7 +20,7 @@ unexport PYTHONPATH
 # A Python that keeps no compiled files compiles all of TensorFlow again at every start: 13 seconds of a core, not 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment book student zip quick test colab backends execute experiments explorers errata bench first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip quick test colab backends execute experiments explorers errata bench patients first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -80,6 +80,9 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 
 errata: $(READY) ## measure what is wrong in the sources and in well-known code into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
+
+patients: $(READY) ## examine every sick and every healthy model with companion.diagnosis
+	$(TIMED) patients env PATIENTS=all "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) tests/patients $(PYTEST_ARGS)
 
 experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder-merges] [ARGS="--jobs 2"]
 	$(TIMED) experiments "$(PYTHON_OF_VENV)" -m companion experiment $(if $(EXPERIMENT),$(EXPERIMENT) $(ARGS),--check)

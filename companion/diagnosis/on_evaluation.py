@@ -7,7 +7,6 @@ import numpy as np
 from companion.diagnosis.examination import Examination
 from companion.diagnosis.report import NOTE, Finding
 
-
 SMALL = 16  # images per batch, so that a small set has several batches
 FEWEST = 4
 
@@ -27,12 +26,12 @@ def the_model_generalises(x: Examination) -> Iterator[Finding]:
         return
     a, b = (np.array([each.loss for each in side if each is not None]) for side in (train, other))
     gap, error = float(b.mean() - a.mean()), float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
-    if gap > 4 * error and gap > 0.1 * abs(a.mean()):
+    share = gap / abs(float(a.mean()))
+    if gap > 4 * error and share > 0.1:
         yield Finding(
             name="overfitting",
             stage="evaluation",
-            figure=f"the loss is {gap:.3g} higher on validation images (standard error {error:.2g}), {gap / "
-            f"abs(a.mean()):.0%}",
+            figure=f"the loss is {gap:.3g} higher on validation images (standard error {error:.2g}), {share:.0%}",
             healthy="a few per cent",
             meaning="The model knows its training images better than others of their kind.",
             mend="keras.callbacks.EarlyStopping(restore_best_weights=True), a smaller network, or more images",

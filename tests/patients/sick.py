@@ -78,7 +78,9 @@ def with_sigmoid(**faults):
 
 
 def overfitted():
-    return vae(epochs=150, encoder=encoder(), decoder=decoder()), TRAIN[:96], {"validation": OTHER[:256]}
+    model = vae()
+    model.fit(TRAIN[:96], epochs=400, batch_size=32, verbose=0)
+    return model, TRAIN[:96], {"validation": OTHER[:256]}
 
 
 SICK = {

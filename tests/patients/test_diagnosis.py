@@ -1,5 +1,5 @@
-"""Protects what a diagnosis promises around its findings: the model is as it was, bad input is answered in a line, and a
-report reads the same as text, page and JSON."""
+"""Protects what a diagnosis promises around its findings: the model is as it was, bad input is answered in a line, and
+a report reads the same as text, page and JSON."""
 
 import json
 
