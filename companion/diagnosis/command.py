@@ -73,6 +73,6 @@ def _images(path: str) -> Any:
 def _function(named: str) -> Callable[..., Any]:
     module, _, name = named.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInput(f"--loss {named} cannot be imported ({error}): expected my_module:my_loss.") from error

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -106,10 +107,11 @@ class KerasPatient(Patient):
         steps = [self.model.test_on_batch]
         if keras.backend.backend() == "tensorflow":  # elsewhere a training step sees no numbers, only traces
             steps.append(self.model.train_on_batch)
-        return next(
-            (found for step in steps if (found := _tried(lambda s=step: _on_batch(s, images))) is not None),
-            None,
-        )
+        for step in steps:
+            found = _tried(partial(_on_batch, step, images))
+            if found is not None:
+                return float(found)
+        return None
 
 
 def _on_batch(step: Callable[..., Any], images: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """Protects the diagnosis: each sick model's own fault comes first in its report, and healthy models get no fault.
 
-All of them take minutes, so `make test` examines a few, others each day; `PATIENTS=all`, as in `make patients`, examines
+All of them take minutes, so `make test` examines a few, others each day; `make patients` sets PATIENTS=all and examines
 every one.
 """
 
