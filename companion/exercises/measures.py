@@ -53,7 +53,7 @@ def measures_of(names: list[str]) -> dict[str, Measure]:
 
 
 def _codes(function: Any, seen: set[int] | None = None) -> Iterator[CodeType]:
-    """The code of ``function`` and of the functions and classes of its module that it names."""
+    """The code of ``function`` and of the functions and classes of the package's exercises that it names."""
     seen = set() if seen is None else seen
     if id(function) in seen:
         return
@@ -67,7 +67,7 @@ def _codes(function: Any, seen: set[int] | None = None) -> Iterator[CodeType]:
             yield code
             for name in code.co_names:
                 named = function.__globals__.get(name)
-                if getattr(named, "__module__", None) == function.__module__:
+                if str(getattr(named, "__module__", "")).startswith("companion.exercises."):
                     yield from _codes(named, seen)
 
 

@@ -45,10 +45,11 @@ def test_signatures_are_read(book):
     assert [(name, text) for name, text in signatures if "~" in text or "<" in text] == []
 
 
-def test_build_takes_less_time_than_ten_starts_of_keras(book):
+def test_build_takes_less_time_than_ten_starts_of_keras_for_eleven_chapters(book):
     # A start of Keras takes 3.8 seconds of a quiet processor and was measured beside the build, so that a slow machine,
-    # or the tests that run at the same time, do not turn this red. Measured: 7.
-    assert book.seconds < 10 * book.start_seconds
+    # or the tests that run at the same time, do not turn this red. Every chapter brings its pages.
+    chapters = [name for name in book.pages if name.startswith("chapters/")]
+    assert book.seconds < 10 * book.start_seconds * len(chapters) / 11
 
 
 def test_make_book_runs_the_command_that_is_checked_here():
