@@ -4,7 +4,7 @@ A report lists findings in the order in which they have to be mended: data, loss
 """
 
 from companion.diagnosis.diagnose import diagnose
-from companion.diagnosis.patient import Patient
+from companion.diagnosis.patient import Draw, Observation, Patient
 from companion.diagnosis.report import Finding, Missing, Report
 
-__all__ = ["Finding", "Missing", "Patient", "Report", "diagnose"]
+__all__ = ["Draw", "Finding", "Missing", "Observation", "Patient", "Report", "diagnose"]

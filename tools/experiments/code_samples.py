@@ -22,7 +22,7 @@ CONTROLS = ("real", "blurred", "class_means")
 FIGURES = ("fidelity", "coverage", "diversity", "squared_error", "loss", "last_fifth")
 
 
-def quality(pictures: str, seed: int, folder: Path, latent_dim: int = 0) -> dict[str, float]:
+def quality(pictures: str, seed: int, folder: Path, latent_dim: int = 0) -> dict[str, float | None]:
     """The figures of one arm: ``pictures`` as named in :func:`drawn_sets`, or one of ``CONTROLS``.
 
     ``fidelity`` is the judge's mean confidence, ``coverage`` the recall of 398 real images among the judge's features,

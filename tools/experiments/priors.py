@@ -35,7 +35,7 @@ def figures(
     dataset: str = "digits",
     n_train: int = 1200,
     n_shown: int = 297,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """The figures of one arm; what an arm has none of is 0.
 
     ``bound`` is L_100 and ``elbo`` the ELBO, means over the test images, in nats. ``fidelity`` and ``coverage`` are

@@ -64,12 +64,13 @@ def ablation(
 
 def objective_of(technique: str, steps: int) -> dict[str, Any]:
     """What a technique changes in the loss of a :class:`BetaVAE` that trains for ``steps`` steps."""
-    return {
+    options: dict[str, dict[str, Any]] = {
         "warm_up": {"warm_up_steps": steps // 3},
         "cyclical": {"beta": Cyclical(steps, cycles=4)},
         "free_bits": {"free_bits": 0.25},
         "capacity": {"gamma": 10.0, "capacity": 20.0, "capacity_steps": steps // 3},
-    }.get(technique, {})
+    }
+    return options.get(technique, {})
 
 
 def optimizer_of(technique: str, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
@@ -99,10 +100,14 @@ def collapse(seed: int, decoder: str, technique: str, epochs: int) -> dict[str, 
     family = {"plain": BetaVAE, "pixels": PixelVAE}[decoder]
     steps = epochs * -(-len(x) // 50)
     networks = family.build_networks(x.shape[1:], 8, hidden=(128,), seed=seed)
-    own = {"warm_up": {"warm_up_steps": steps // 2}, "free_bits": {"free_bits": 0.5}}
+    own: dict[str, dict[str, Any]] = {
+        "warm_up": {"warm_up_steps": steps // 2},
+        "free_bits": {"free_bits": 0.5},
+    }
     own["capacity"] = {"gamma": 10.0, "capacity": 4.0}
-    size = {"filters": 8} if decoder == "pixels" else {}
-    model = family(**networks, **{"beta": 1.0, **own.get(technique, {})}, **size, seed=seed)
+    size: dict[str, Any] = {"filters": 8} if decoder == "pixels" else {}
+    options: dict[str, Any] = {"beta": 1.0, **own.get(technique, {})}
+    model = family(**networks, **options, **size, seed=seed)
     model.compile(keras.optimizers.Adam(2e-3), jit_compile=_jit())
     model.fit(x, batch_size=50, epochs=epochs, verbose=0)
     terms = model.elbo_terms(test, model.noise(len(test), seed))
