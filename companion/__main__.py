@@ -1,4 +1,4 @@
-"""The command line: ``python -m companion run|data|diagnose|experiment|grade|score``. Help imports no Keras."""
+"""The command line: ``python -m companion run|data|experiment|grade|score|diagnose``. Help imports no Keras."""
 
 import argparse
 import os
@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import companion
 from companion import data, experiments
-from companion.diagnosis.command import add_to as add_diagnosis
-from companion.diagnosis.command import run as run_diagnosis
+from companion.diagnosing import add_to as add_diagnosis
+from companion.diagnosing import run as run_diagnosis
 from companion.errors import BadInput
 from companion.exercises.command import add_to as add_grading
 from companion.exercises.command import run as run_grading
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m companion", description=companion.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"companion {companion.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="run|data|diagnose|experiment|grade|score"
+        dest="command", required=True, metavar="run|data|experiment|grade|score|diagnose"
     )
     listing = commands.add_parser(
         "data", help="list the data sets and where each would come from", allow_abbrev=False

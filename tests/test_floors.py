@@ -44,7 +44,7 @@ FLOORS = (
     ("linear_gaussian", "pixel_vae", "semi_supervised", "priors", "fsq", "miwae"),
     ("latent_diffusion", "linear_classes"),
     ("evaluation", "diagnosis"),
-    ("scoring",),
+    ("scoring", "diagnosing"),
     ("plots", "listing"),  # what people look at and touch
     ("explorers",),
     ("experiments",),

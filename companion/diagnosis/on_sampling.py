@@ -37,7 +37,7 @@ def codes_are_drawn(x: Examination) -> Iterator[Finding]:
             figure="two calls on the same images give equal codes",
             healthy="two draws",
             meaning="A whole number as a seed repeats its noise, so the decoder can learn the draws by heart.",
-            mend="self.seed_generator = keras.random.SeedGenerator(seed) in __init__, and pass it as seed=",
+            mend="make one keras.random.SeedGenerator in __init__, and pass it as seed= to every draw",
             chapter="03",
         )
         return

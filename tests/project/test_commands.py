@@ -22,6 +22,7 @@ COMMANDS = [
     "first-cells",
     "set-repository",
     "errata",
+    "patients",
     "experiments",
     "explorers",
     "bench",
