@@ -1,7 +1,7 @@
 """Finds the sources that the table of contents leaves out, without a walk through environments and built books.
 
-Sphinx's external table of contents looks for them in every folder below the project, also in excluded ones: an
-environment below ``_build`` has a hundred thousand files.
+Sphinx's external table of contents looks for them in every folder below the project, also in excluded ones such as the
+environments below ``_build``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from companion.data.files import as_pixels
+from companion.data.files import UNREADABLE, as_pixels
 from companion.errors import BadInput, check_whole_number
 
 CHUNK = 256
@@ -119,15 +118,7 @@ def _faults_named(what: str) -> Iterator[None]:
         yield
     except BadInput:
         raise
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         raise BadInput(
             f"{what} cannot be read as .npz ({error}): it is truncated, damaged or another kind of file; expected "
             f"arrays saved with {_SAVE}; save or download the file again."

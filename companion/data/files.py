@@ -16,6 +16,8 @@ from companion.data.dataset import Dataset, read_only
 from companion.errors import BadInput, check_images, check_whole_number, is_real_dtype
 
 FOUR_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+#: What a truncated, damaged or strange archive raises, depending on where it is damaged.
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _ALLOWED = "images (and labels), or x_train and x_test (and y_train, y_test)"
 _SAVE = "np.savez_compressed('my.npz', images=images, labels=labels)"
 # Of your own images, one in six is kept for the test: the proportion of the digits (297 of 1,797).
@@ -51,15 +53,7 @@ def _read_member(archive: Any, key: str, path: Path) -> np.ndarray:
     """Read one array of an open archive."""
     try:
         array = archive[key]
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         if "allow_pickle" in str(error):
             mend = "stack the images into one uint8 or float32 array"
             if key == "labels" or key.startswith("y_"):

@@ -19,7 +19,6 @@ def diagnose(
     model: Any,
     images: Any,
     *,
-    labels: Any = None,
     validation: Any = None,
     history: Any = None,
     loss: Callable[..., Any] | None = None,
@@ -38,7 +37,6 @@ def diagnose(
     examined = Examination(
         patient,
         _checked("images", images),
-        labels=None if labels is None else np.asarray(labels),
         validation=None if validation is None else _checked("validation", validation),
         history=getattr(history, "history", history),
     )

@@ -27,7 +27,6 @@ class Examination:
 
     patient: Patient
     images: np.ndarray
-    labels: np.ndarray | None = None
     validation: np.ndarray | None = None
     history: dict[str, Any] | None = None
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))

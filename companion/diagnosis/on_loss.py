@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from companion.diagnosis.examination import BATCH, Examination
-from companion.diagnosis.loss_fit import KLS, Fit
+from companion.diagnosis.loss_fit import KLS, RECONSTRUCTIONS, Fit
 from companion.diagnosis.patient import Observation
 from companion.diagnosis.report import NOTE, Finding
 from companion.diagnosis.spread import STANDARD_DEVIATIONS
@@ -170,6 +170,27 @@ def the_kl_function_is_right(x: Examination) -> Iterator[Finding]:
     )
 
 
+def the_reconstruction_function_is_a_sum(x: Examination) -> Iterator[Finding]:
+    """The patient's own reconstruction error, on outputs between 0 and 1, beside those that are met."""
+    if not x.patient.has("reconstruction"):
+        return
+    images = x.some[:BATCH].reshape(len(x.some[:BATCH]), -1)
+    outputs = x.rng.uniform(0.05, 0.95, images.shape)
+    shape = x.some[:BATCH].shape
+    given = x.patient.reconstruction(images.reshape(shape), outputs.reshape(shape))
+    name, factor = _nearest({each: error(images, outputs) for each, error in RECONSTRUCTIONS.items()}, given)
+    if near(factor, 1 / x.pixels):
+        yield Finding(
+            name="reconstruction averaged over pixels",
+            stage="loss",
+            figure=f"on random outputs it is {factor:.3g} times the summed {name}, one over {1 / factor:.0f}",
+            healthy="1 time, or 1/2 of a squared error",
+            meaning=f"Beside a KL that is a sum, it makes the KL weigh {x.pixels} times what it should.",
+            mend="sum over the pixels of each image",
+            chapter="04",
+        )
+
+
 def _of_codes(mean: np.ndarray, spread: np.ndarray) -> Observation:
     return Observation(mean, mean, spread, mean, mean, 0.0)
 
@@ -236,6 +257,7 @@ def a_squared_error_has_a_scale(x: Examination) -> Iterator[Finding]:
 
 assert set(RIGHT) <= set(KLS)
 EXAMINE = (
+    the_reconstruction_function_is_a_sum,
     the_kl_function_is_right,
     the_batch_is_averaged,
     the_outputs_are_what_the_loss_takes_them_for,

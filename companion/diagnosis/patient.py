@@ -101,6 +101,14 @@ class Patient:
         rows = [self._called("kl", mean[[i]], spread[[i]]) for i in range(len(mean))]
         return np.array([float(np.sum(_as_array(row))) for row in rows])
 
+    def reconstruction(self, images: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """The patient's own reconstruction error, ``(n,)``: images one by one where it gives a single number."""
+        given = _as_array(self._called("reconstruction", images, outputs))
+        if given.shape == (len(images),):
+            return given
+        rows = [self._called("reconstruction", images[[i]], outputs[[i]]) for i in range(len(images))]
+        return np.array([float(np.sum(_as_array(row))) for row in rows])
+
     def observe(
         self, images: np.ndarray, mean_shift: float = 0.0, spread_shift: float = 0.0
     ) -> Observation | None:

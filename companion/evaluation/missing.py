@@ -75,9 +75,9 @@ def impute_by_chain(
 ) -> np.ndarray:
     """Missing pixels from a chain that alternates between codes and pixels.
 
-    Each step draws a code from q(z|x), x being the image as completed so far, and puts what the decoder gives into the
-    missing places: its mean, or with ``draw`` a draw from p(x|z). The result is the average of the decoder's means over
-    the second half of the ``steps``. With ``draw``, and where q is the exact posterior, the chain's stationary
+    Each step samples one code from q(z|x), x being the image as completed so far, and puts what the decoder gives into
+    the missing places: its mean, or with ``draw`` a draw from p(x|z). The result is the average of the decoder's means
+    over the second half of the ``steps``. With ``draw``, and where q is the exact posterior, the chain's stationary
     distribution is p(z, missing | observed). ``start`` is what stands in the missing places at first: a number, an
     image or images.
 

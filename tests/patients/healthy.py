@@ -97,4 +97,5 @@ HEALTHY = {
     "one epoch only": lambda: (vae(epochs=1), IMAGES, {}),
     "untrained": lambda: (vae(), TRAIN, {}),
     "functions": by_functions(),
+    "functions, squared error": by_functions(reconstruction=lambda x, y: np.sum((x - y) ** 2, axis=-1)),
 }

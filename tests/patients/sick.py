@@ -215,6 +215,10 @@ def kl_of_numpy(mean, s):
 
 
 FUNCTIONS = {
+    "functions: reconstruction averaged": (
+        AVERAGED,
+        by_functions(reconstruction=lambda x, y: np.mean((x - y) ** 2)),
+    ),
     "functions: KL averaged": (
         "KL averaged over the code",
         by_functions(kl=lambda m, s: kl_of_numpy(m, s) / CODE),
