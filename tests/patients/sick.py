@@ -181,6 +181,11 @@ SICK = {
         "pixels that are no numbers",
         patient(images=np.where(np.arange(600)[:, None] == 5, np.inf, GREY[:600])),
     ),
+    # PITFALLS 7: padding or strides change the size
+    "outputs of another size": (
+        "outputs of another size than the images",
+        lambda: (vae(decoder=decoder(pixels=2 * PIXELS)), TRAIN, {}),
+    ),
     # scvi-tools #1032; DLwP 3: the split
     "validation among training images": (
         "validation images among the training images",
