@@ -145,6 +145,8 @@ def untouched(model: keras.Model, *, eagerly: bool = True) -> Iterator[None]:
     try:
         if was_eager is not None:
             model.run_eagerly = eagerly
+        if optimizer is not None and not optimizer.built:  # a step would build it; a copy takes the step
+            model.optimizer = type(optimizer).from_config(optimizer.get_config())
         for name in functions:
             setattr(model, name, None)
         model.reset_metrics()
@@ -154,6 +156,7 @@ def untouched(model: keras.Model, *, eagerly: bool = True) -> Iterator[None]:
             variable.assign(value)
         if was_eager is not None:
             model.run_eagerly = was_eager
+            model.optimizer = optimizer
         for name, function in functions.items():
             setattr(model, name, function)
 
