@@ -1,6 +1,5 @@
 """What an examination works on: the patient, the data, and measurements that several findings share."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from companion.diagnosis.loss_fit import Fit, fit_of
 from companion.diagnosis.patient import Observation, Patient
-from companion.diagnosis.report import Finding
 from companion.diagnosis.spread import Guess, guess, kl_to_standard_normal
 
 IMAGES = 512  # that measurements are made on
@@ -17,8 +15,6 @@ BATCH = 64
 # Moves of mean and spread: enough to tell reconstruction error and KL apart, small enough for every activation.
 MOVES = ((0.0, 0.0), (0.6, 0.0), (-0.6, 0.0), (0.0, 0.7), (0.0, -0.7), (1.2, 0.4), (-1.2, -0.4), (0.3, 1.0))
 LOUDER = (1.0, 3.0, 10.0, 30.0)  # factors on the images that spread out what the encoder gives
-
-Examine = Callable[["Examination"], Iterator[Finding]]
 
 
 @dataclass

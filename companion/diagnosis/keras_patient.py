@@ -34,7 +34,8 @@ class KerasPatient(Patient):
         self.model, self.own_loss, self.name = model, loss, type(model).__name__
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, spread, *_ = _arrays(self.model.encoder(_tensor(images)))
+        with untouched(self.model):  # an encoder that draws moves its noise on
+            mean, spread, *_ = _arrays(self.model.encoder(_tensor(images)))
         return mean, spread
 
     def draws(self, images: np.ndarray, times: int = 1) -> list[Draw] | None:
@@ -49,7 +50,8 @@ class KerasPatient(Patient):
             return found or None
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        return _as_float(self.model.decoder(_tensor(z)))
+        with untouched(self.model):
+            return _as_float(self.model.decoder(_tensor(z)))
 
     def observe(
         self, images: np.ndarray, mean_shift: float = 0.0, spread_shift: float = 0.0

@@ -41,8 +41,7 @@ def the_code_is_used(x: Examination) -> Iterator[Finding]:
             figure=f"{unused} of {len(kl)} units have a KL below {UNUSED} nats",
             healthy="none, or as many as the data do not need",
             meaning="These units equal the prior for every image. It is no fault by itself; plots of the code "
-            "should show "
-            "the others.",
+            "should show the others.",
             mend="a smaller latent_dim, a weight below 1 on the KL, or free bits",
             chapter="06",
             sure="likely",

@@ -62,9 +62,8 @@ def grey_pixels_have_a_floor(x: Examination) -> Iterator[Finding]:
             stage="data",
             figure=f"{floor:.1f} nats per image, whatever the model does",
             healthy="0 for black and white pixels",
-            meaning="Grey pixels have an entropy of their own, so the reconstruction error stops there. It is "
-            "no fault, "
-            "but figures on grey and on binarised images cannot be compared.",
+            meaning="Grey pixels have an entropy of their own, so the reconstruction error stops there. It is no "
+            "fault, but figures on grey and on binarised images cannot be compared.",
             mend='images = companion.data.binarize(images, "threshold"), or likelihood="continuous_bernoulli"',
             chapter="04",
             level=NOTE,

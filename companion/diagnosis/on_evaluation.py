@@ -77,9 +77,8 @@ def the_loss_is_explained(x: Examination) -> Iterator[Finding]:
             stage="loss",
             figure=f"{x.fit.reconstruction} and {x.fit.kl} explain {x.fit.explained:.1%} of its variation",
             healthy="99.9 % or more",
-            meaning="Something else moves the loss, for example a penalty, a learned scale or another "
-            "likelihood, so its "
-            "weights cannot be told.",
+            meaning="Something else moves the loss, for example a penalty, a learned scale or another likelihood, "
+            "so its weights cannot be told.",
             mend="pass loss=, the function of your two terms alone",
             chapter="04",
             sure="possible",

@@ -32,9 +32,8 @@ def the_batch_is_averaged(x: Examination) -> Iterator[Finding]:
             stage="loss",
             figure=f"twice the same images give {ratio:.2f} times the loss",
             healthy="1 time",
-            meaning="The loss grows with the batch, so the step size and every comparison depend on the batch "
-            "size, and "
-            "the last, smaller batch of an epoch counts less.",
+            meaning="The loss grows with the batch, so the step size and every comparison depend on the batch size, "
+            "and the last, smaller batch of an epoch counts less.",
             mend="return keras.ops.mean(reconstruction + kl), with sums over pixels and code only",
             chapter="04",
         )
@@ -71,9 +70,8 @@ def the_two_terms_have_equal_weight(x: Examination) -> Iterator[Finding]:
         yield _of_weight("the KL lacks its half", figure, meaning, "kl = 0.5 * ops.sum(..., axis=-1)")
     elif not near(fit.beta, 1.0) and fit.beta > 0 and "error" not in fit.reconstruction:
         meaning = (
-            "The loss is that of a beta-VAE. It is no bound on log p(x) unless beta is 1; compare models "
+            "The loss is that of a beta-VAE; only with beta 1 is it minus the ELBO, by which models compare."
         )
-        "by the ELBO."
         yield Finding(
             name="a weight on the KL",
             stage="loss",
@@ -117,9 +115,8 @@ def the_kl_is_the_formula(x: Examination) -> Iterator[Finding]:
             figure=f"the KL takes the second output for a {fit.kl.removeprefix('KL for a ')}, the draw for a "
             f"{drawn.kind}",
             healthy="the same meaning in both",
-            meaning="The KL then belongs to another distribution than the one that codes are drawn from, so the "
-            "loss is "
-            "no bound on log p(x).",
+            meaning="The KL then belongs to another distribution than the one that codes are drawn from, so the loss "
+            "is no bound on log p(x).",
             mend="z = z_mean + ops.exp(0.5 * z_log_var) * noise, and the KL of chapter 04 in z_log_var",
             chapter="03",
         )
@@ -255,7 +252,6 @@ def a_squared_error_has_a_scale(x: Examination) -> Iterator[Finding]:
         )
 
 
-assert set(RIGHT) <= set(KLS)
 EXAMINE = (
     the_reconstruction_function_is_a_sum,
     the_kl_function_is_right,

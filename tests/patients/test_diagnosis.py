@@ -16,7 +16,7 @@ from companion.diagnosis.spread import guess
 from companion.errors import BadInput
 from companion.vae import VAE
 from tests.patients.healthy import HEALTHY
-from tests.patients.parts import TRAIN, vae
+from tests.patients.parts import TRAIN, Draw, encoder, vae
 from tests.patients.sick import SICK, mean_bce
 
 SHAPE = (8, 8, 1)
@@ -28,8 +28,9 @@ def state(model):
     return [np.array(keras.ops.convert_to_numpy(each.value)) for each in variables]
 
 
-def test_the_model_is_as_it_was():
-    model = vae(epochs=1)
+@pytest.mark.parametrize("networks", [{}, {"encoder": "three outputs"}], ids=["draws itself", "encoder draws"])
+def test_the_model_is_as_it_was(networks):
+    model = vae(epochs=1, **{name: encoder(draws=Draw()) for name in networks})
     before, function = state(model), model.train_function
     diagnose(model, TRAIN[:200])
     for was, now in zip(before, state(model), strict=True):
