@@ -20,7 +20,7 @@ unexport PYTHONPATH
 # A Python that keeps no compiled files compiles all of TensorFlow again at every start: 13 seconds of a core, not 5.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help environment book student zip quick test colab backends execute experiments explorers errata bench patients first-cells set-repository wheel serve lint mutants lock clean distclean
+.PHONY: help environment book student zip portable quick test colab backends execute chapter experiments explorers errata bench patients own-data instructors first-cells set-repository wheel serve lint mutants lock clean distclean
 
 help:
 	@sh tools/timing.sh list Makefile
@@ -51,6 +51,9 @@ zip: $(READY) ## pack the built book into one file that needs no network: [EDITI
 	$(TIMED) zip "$(PYTHON_OF_VENV)" -m tools.archive "_build/$(if $(EDITION),$(EDITION)/_build/)html" \
 		"_build/variational-autoencoders$(if $(EDITION),-$(EDITION)).zip"
 
+portable: $(READY) ## write each chapter as one notebook that carries the package, for Colab by upload: [EDITION=student]
+	$(TIMED) portable "$(PYTHON_OF_VENV)" -m tools.portable $(if $(EDITION),--edition "$(EDITION)")
+
 # What is left of test_*.py without its `slow` tests; files named book_*.py and browser_*.py and the notebooks stay out.
 quick: $(READY) ## the tests not marked slow, without notebooks, browser and built book, for whoever changes a line
 	$(TIMED) quick env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) --dist loadfile -p tests.longest_first \
@@ -59,17 +62,22 @@ quick: $(READY) ## the tests not marked slow, without notebooks, browser and bui
 test: $(READY) ## unit tests, every notebook against its stored output, the book's checks: [CHAPTER=04_objectives] [RECORD_TIMES=1]
 	$(TIMED) $(if $(CHAPTER),test-$(CHAPTER),test) env -u DATASET "$(PYTHON_OF_VENV)" -m pytest -n $(WORKERS) --dist loadfile \
 		--durations 15 --nbval --nbval-current-env -p tests.chapters.notebook_guard $(if $(RECORD_TIMES),--record-times) \
-		$(if $(CHAPTER),-p tests.one_chapter --chapter "$(CHAPTER)") tests chapters $(PYTEST_ARGS)
+		$(if $(CHAPTER),-p tests.one_chapter --chapter "$(CHAPTER)") tests chapters \
+		book/bring_your_own_model.ipynb $(PYTEST_ARGS)
 
-colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives]
-	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)")
+colab: $(READY) ## run the chapters from the wheel, with Colab's versions: [CHAPTER=04_objectives] [SECONDS_TO_BEGIN=900]
+	$(TIMED) colab "$(PYTHON_OF_VENV)" -m tools.colab --workers $(WORKERS) $(if $(CHAPTER),--chapter "$(CHAPTER)") \
+		$(if $(SECONDS_TO_BEGIN),--begin-within $(SECONDS_TO_BEGIN))
 
 backends: $(READY) ## test every family on the other backends of Keras, in environments of their own: [BACKEND=jax]
 	$(TIMED) backends "$(PYTHON_OF_VENV)" -m tools.backends $(if $(BACKEND),--backend "$(BACKEND)")
 
 execute: $(READY) ## run the chapters in place, or on another set into _build/executed: [CHAPTER=04_objectives] [DATASET=mnist]
-	$(TIMED) execute "$(PYTHON_OF_VENV)" tools/execute.py \
+	$(TIMED) execute "$(PYTHON_OF_VENV)" -m tools.execute \
 		$(if $(CHAPTER),--chapter "$(CHAPTER)") $(if $(DATASET),--dataset "$(DATASET)")
+
+chapter: $(READY) ## make a new chapter that the tests accept, with exercises, named in the contents: NAME=17_mine [TITLE="My chapter"]
+	$(TIMED) chapter "$(PYTHON_OF_VENV)" -m tools.new_chapter "$(NAME)" $(if $(TITLE),--title "$(TITLE)")
 
 first-cells: $(READY) ## write the first cell of every chapter, after `repository` in _config.yml has changed
 	$(TIMED) first-cells "$(PYTHON_OF_VENV)" -m tools.first_cell
@@ -81,8 +89,14 @@ set-repository: $(READY) ## say where the book is published, and check what foll
 errata: $(READY) ## measure what is wrong in the sources and in well-known code into results/errata.json: [ROW=images_grouped_as_draws]
 	$(TIMED) errata "$(PYTHON_OF_VENV)" -m tools.errata $(if $(ROW),--row $(ROW))
 
-patients: $(READY) ## examine every sick and every healthy model with companion.diagnosis
-	$(TIMED) patients env PATIENTS=all "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) tests/patients $(PYTEST_ARGS)
+patients: $(READY) ## examine sick and healthy models with companion.diagnosis into results/patients.json: [PATIENT="NaN; bytes"]
+	$(TIMED) patients "$(PYTHON_OF_VENV)" -m tests.patients.record $(if $(PATIENT),--only "$(PATIENT)")
+
+own-data: $(READY) ## rehearse every chapter on seven sets as readers bring them: unlabelled, in colour, tiny, ...
+	$(TIMED) own-data env OWN_DATA=all "$(PYTHON_OF_VENV)" -m pytest -q -n $(WORKERS) tests/own_data $(PYTEST_ARGS)
+
+instructors: $(READY) ## publish, drop, exchange and add a chapter in a copy: make quick after each, then every edition
+	$(TIMED) instructors env INSTRUCTORS=all "$(PYTHON_OF_VENV)" -m pytest -q -x tests/book/book_step_by_step.py $(PYTEST_ARGS)
 
 experiments: $(READY) ## check recorded experiments and their claims, or run what is missing of one: [EXPERIMENT=ladder-merges] [ARGS="--jobs 2"]
 	$(TIMED) experiments "$(PYTHON_OF_VENV)" -m companion experiment $(if $(EXPERIMENT),$(EXPERIMENT) $(ARGS),--check)
@@ -110,7 +124,7 @@ mutants: $(READY) ## break the package on purpose, count what the tests notice: 
 # Versions that are in the lock stay; `make lock UPGRADE=1` takes the newest that fit.
 lock: ## write requirements.txt from pyproject.toml: [UPGRADE=1]
 	$(TIMED) lock $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra cpu --group dev --no-header --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
+		--extra cpu --extra applications --extra export --extra serve --group dev --no-header --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
 
 clean: ## remove the built book and all caches
 	@if [ -d _build ]; then find _build -mindepth 1 -maxdepth 1 ! -name .seconds -exec rm -rf {} +; fi

@@ -29,6 +29,7 @@ _MODULES = (
     "denoising",
     "diagnosis",
     "discrete_vae",
+    "distribute",
     "distributions",
     "errors",
     "evaluation",
@@ -36,6 +37,7 @@ _MODULES = (
     "exercises",
     "experiments",
     "explorers",
+    "export",
     "flow",
     "fsq",
     "hierarchical_vae",
@@ -48,6 +50,7 @@ _MODULES = (
     "listing",
     "machine",
     "miwae",
+    "molecules",
     "networks",
     "objectives",
     "one_page",
@@ -59,6 +62,7 @@ _MODULES = (
     "scoring",
     "vae",
     "vq_vae",
+    "world_model",
 )
 
 

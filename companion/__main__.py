@@ -13,6 +13,7 @@ import companion
 from companion import data, experiments
 from companion.diagnosing import add_to as add_diagnosis
 from companion.diagnosing import run as run_diagnosis
+from companion.distribute import command as spreading
 from companion.errors import BadInput
 from companion.exercises.command import add_to as add_grading
 from companion.exercises.command import run as run_grading
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", action="store_true", help="continue the run that is in DIR")
     shown = f"{' or '.join(backends.BACKENDS)}: what Keras computes on (default: as Keras is set, or the resumed run's)"
     run.add_argument("--backend", default=None, metavar="NAME", help=shown)
+    spreading.add_to(run)
     run.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
 
@@ -166,7 +168,11 @@ def _as_text(value: Any) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     _choose_backend(arguments)
-    record = experiments.run(settings, arguments.out, arguments.resume, quiet=arguments.quiet)
+    plan = spreading.plan_of(arguments)
+    record = experiments.run(settings, arguments.out, arguments.resume, quiet=arguments.quiet, plan=plan)
+    if record["test"] is None:
+        print(f"Worker {arguments.rank}: {record['epochs_done']} epochs; the chief, worker 0, records them.")
+        return 0
     print(_summary(record))
     print(
         f"{arguments.out}: run.json and {', '.join(record['files'])}, after {record['epochs_done']} epochs."
@@ -201,7 +207,9 @@ def _choose_backend(arguments: argparse.Namespace) -> None:
 def _as_typed(message: str) -> str:
     """``latent_dim=-1`` as typed on the command line, ``--latent-dim -1``; not inside a path."""
     names = "|".join(
-        name for name in ("out", "backend", *SETTING_NAMES, *OPTION_NAMES, *SCORING_NAMES) if name != "model"
+        name
+        for name in ("out", "backend", *spreading.ARGUMENTS, *SETTING_NAMES, *OPTION_NAMES, *SCORING_NAMES)
+        if name != "model"
     )
     return re.sub(rf"(?<![^\s(])({names})=", lambda found: f"{_flag(found[1])} ", message)
 

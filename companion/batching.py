@@ -4,6 +4,7 @@ An input is one array, or a tuple of arrays with one row per image, such as imag
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -34,8 +35,25 @@ def batches(*inputs: Any, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Any, .
 
 def map_batches(function: Callable[..., Any], *inputs: Any, batch_size: int = BATCH_SIZE) -> Any:
     """``function`` of every batch, concatenated along the first axis as NumPy arrays, in the structure it returns."""
-    parts = [
-        tree.map_structure(keras.ops.convert_to_numpy, function(*batch))
-        for batch in batches(*inputs, batch_size=batch_size)
-    ]
+    with _without_gradients():
+        parts = [
+            tree.map_structure(keras.ops.convert_to_numpy, function(*map(_as_operands, batch)))
+            for batch in batches(*inputs, batch_size=batch_size)
+        ]
     return tree.map_structure(lambda *pieces: np.concatenate(pieces), *parts)
+
+
+def _as_operands(batch: Any) -> Any:
+    """``batch`` as tensors on PyTorch, whose tensors refuse to meet an array of NumPy; elsewhere as it is."""
+    if keras.backend.backend() != "torch":
+        return batch
+    return tree.map_structure(keras.ops.convert_to_tensor, batch)
+
+
+def _without_gradients() -> AbstractContextManager[Any]:
+    """PyTorch alone would keep every intermediate result for a gradient that nobody asks for."""
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()

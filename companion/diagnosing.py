@@ -9,6 +9,7 @@ from typing import Any
 from companion.errors import BadInput
 
 WRONG = 1
+IMAGES, LABELS = ("images", "x_train"), ("labels", "y_train")
 
 
 def add_to(commands: Any) -> None:
@@ -20,9 +21,20 @@ def add_to(commands: Any) -> None:
     diagnose.add_argument(
         "--data", required=True, metavar="FILE.npz", help="training images, array images or x_train"
     )
+    diagnose.add_argument(
+        "--labels",
+        action="store_true",
+        help="give the model the array labels or y_train of the same file, too",
+    )
     diagnose.add_argument("--validation", metavar="FILE.npz", help="images that were not trained on")
     diagnose.add_argument(
         "--loss", metavar="MODULE:FUNCTION", help="loss(model, images), where the model has none"
+    )
+    diagnose.add_argument(
+        "--saving", action="store_true", help="save a copy, too, and load it in a new process"
+    )
+    diagnose.add_argument(
+        "--spread", metavar="MEANING", help='what the second output is, such as "standard deviation"'
     )
     diagnose.add_argument("--json", metavar="FILE", help="write the report for machines as well")
     diagnose.set_defaults(options=diagnose.options)
@@ -32,10 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; 1 where something is wrong."""
     from companion.diagnosis.diagnose import diagnose
 
-    images = _images(arguments.data)
-    more = {"validation": _images(arguments.validation)} if arguments.validation else {}
+    images = array_of(arguments.data, IMAGES)
+    more = {"validation": array_of(arguments.validation, IMAGES)} if arguments.validation else {}
+    if arguments.labels:
+        more["labels"] = array_of(arguments.data, LABELS)
     loss = _function(arguments.loss) if arguments.loss else None
-    report = diagnose(_model(arguments.model), images, loss=loss, **more)
+    own = {"loss": loss, "saving": arguments.saving, "spread": arguments.spread}
+    report = diagnose(_model(arguments.model), images, **own, **more)
     print(report)
     if arguments.json:
         Path(arguments.json).write_text(report.to_json() + "\n", encoding="utf-8")
@@ -53,20 +68,21 @@ def _model(path: str) -> Any:
     return companion.load(path)
 
 
-def _images(path: str) -> Any:
-    """The array ``images`` or ``x_train`` of an .npz file, as it is: a diagnosis has to see what the model saw."""
+def array_of(path: str, names: tuple[str, str]) -> Any:
+    """The array of one of these names in an .npz file, as it is: a diagnosis has to see what the model saw."""
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            name = next((name for name in ("images", "x_train") if name in arrays), None)
+            name = next((name for name in names if name in arrays), None)
             if name is not None:
                 return arrays[name]
             there = ", ".join(arrays) or "nothing"
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read ({error}): expected a file written by numpy.savez.") from error
     raise BadInput(
-        f"{path} holds {there}: expected an array images or x_train; np.savez({path!r}, images=images)."
+        f"{path} holds {there}: expected an array {names[0]} or {names[1]}; "
+        f"np.savez({path!r}, {names[0]}={names[0]})."
     )
 
 

@@ -26,7 +26,9 @@ def bounded(z: Tensor, levels: Sequence[int]) -> Tensor:
     """
     half = (np.asarray(levels, "float32") - 1.0) * (1.0 + ALMOST) / 2.0
     offset = np.where(np.asarray(levels) % 2 == 0, 0.5, 0.0).astype("float32")
-    return half * ops.tanh(z + np.arctanh(offset / half)) - offset
+    # By the backend's operations: PyTorch's tensors do not take an array of NumPy as the other operand.
+    moved = ops.add(z, np.arctanh(offset / half))
+    return ops.subtract(ops.multiply(half, ops.tanh(moved)), offset)
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -58,17 +60,18 @@ class FiniteScalarQuantizer(layers.Layer):
             )
         inside = bounded(inputs, self.levels)
         whole = ops.round(inside)
-        digits = ops.cast(whole + self.half, "int32")
+        digits = ops.cast(ops.add(whole, self.half), "int32")
         return {
-            "codes": ops.sum(digits * self.places, axis=-1),  # (...)
-            "embedded": ops.stop_gradient(whole) / self.half,
-            "z": straight_through(inside, whole) / self.half,
+            "codes": ops.sum(ops.multiply(digits, self.places), axis=-1),  # (...)
+            "embedded": ops.divide(ops.stop_gradient(whole), self.half),
+            "z": ops.divide(straight_through(inside, whole), self.half),
         }
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The coordinates that whole numbers ``codes`` ``(...)`` stand for: ``(..., len(levels))`` in [-1, 1]."""
-        digits = ops.cast(codes, "int32")[..., None] // self.places % np.asarray(self.levels, "int32")
-        return (ops.cast(digits, "float32") - self.half) / self.half
+        shifted = ops.floor_divide(ops.cast(codes, "int32")[..., None], self.places)
+        digits = ops.mod(shifted, np.asarray(self.levels, "int32"))
+        return ops.divide(ops.subtract(ops.cast(digits, "float32"), self.half), self.half)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "levels": self.levels}

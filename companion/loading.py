@@ -44,11 +44,13 @@ REGISTERED = {
     "companion.schedules": ("Cyclical",),
     "companion.semi_supervised.model": ("SemiSupervisedVAE",),
     "companion.miwae": ("FillMissing", "MIWAE"),
+    "companion.molecules.model": ("SequenceVAE", "Writer"),
     "companion.priors": ("MixturePrior", "PriorVAE", "VampPrior"),
     "companion.vae": ("VAE",),
     "companion.vq_vae.model": ("VQVAE",),
     "companion.vq_vae.pixel_cnn": ("MaskedConv2D", "PixelCNN", "UniformPrior"),
     "companion.vq_vae.quantizer": ("VectorQuantizer",),
+    "companion.world_model.memory": ("MixtureRNN",),
 }
 
 

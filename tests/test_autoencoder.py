@@ -130,7 +130,7 @@ def test_a_linked_mean_takes_data_of_any_range():
 )
 def test_a_sigmoid_decoder_is_refused_where_the_likelihood_has_one(last):
     decoder = keras.Sequential([keras.Input((2,)), *last, keras.layers.Reshape((4,))])
-    with pytest.raises(BadInput, match="decoder ends in a sigmoid .*expected logits.*activation=None"):
+    with pytest.raises(BadInput, match="decoder ends in a sigmoid .*Expected logits.*activation=None"):
         Autoencoder(decoder=decoder)
     Autoencoder(decoder=decoder, likelihood=Likelihood("normal", 0.1, "identity"))
 

@@ -377,13 +377,13 @@ BUILDING = {
     "decoder_with_a_sigmoid": (
         lambda: VAE(decoder=small(build_decoder, 2, SHAPE, activation="sigmoid")),
         "decoder ends in a sigmoid",
-        "expected logits",
+        "Expected logits",
         "build the decoder with activation=None",
     ),
     "conv_decoder_with_a_sigmoid": (
         lambda: VAE(decoder=build_conv_decoder(2, SHAPE, filters=(2,), activation="sigmoid")),
         "decoder ends in a sigmoid",
-        "expected logits",
+        "Expected logits",
         "build the decoder with activation=None",
     ),
     "sequential_without_input": (

@@ -25,7 +25,7 @@ FLOORS = (
         "compiled",
         "memory",
     ),  # what every module uses
-    ("errors", "fused"),
+    ("errors", "fused", "needed"),
     ("loading", "batching", "noise", "schedules"),
     ("",),
     ("machine",),
@@ -42,10 +42,10 @@ FLOORS = (
         *("adversarial", "flow", "denoising"),
     ),
     ("linear_gaussian", "pixel_vae", "semi_supervised", "priors", "fsq", "miwae"),
-    ("latent_diffusion", "linear_classes"),
+    ("latent_diffusion", "linear_classes", "molecules", "world_model"),
     ("evaluation", "diagnosis"),
-    ("scoring", "diagnosing"),
-    ("plots", "listing"),  # what people look at and touch
+    ("scoring", "diagnosing", "distribute", "export"),
+    ("plots", "listing", "own_model"),  # what people look at and touch
     ("explorers",),
     ("experiments",),
     ("evidence",),
@@ -56,7 +56,8 @@ EXERCISES = (
     ("faults", "time_limit", "values", "verdict", "wire", "channel", "tampering", "progress_file"),
     ("attempt", "recognition"),
     ("exercise", "processes"),
-    ("consistency", "gradients", "inputs", "linear_models", "reasons", "whole_number"),
+    ("consistency", "digests", "gradients", "inputs", "linear_models", "reasons", "regions", "whole_number"),
+    ("answer_box",),
     ("own_codes", "own_draws", "own_measurements", "own_training"),
     tuple(path.stem for path in (ROOT / "companion" / "exercises").glob("chapter_*.py")),
     ("registry",),

@@ -68,6 +68,15 @@ QUARREL = re.compile(
     re.IGNORECASE,
 )
 
+# log p(x) itself, not log p(x|z). Between the formula and the words stands no end of a sentence.
+_EVIDENCE = r"\$?\\?log p(?:_\\?(?:theta|\{\\theta\}))?\(x\)"
+_LIKELIHOOD = r"(?<!evaluation\.)(?<!annealed_)\blog[ _-]likelihoods?\b(?!\()"
+_BETWEEN = r"(?:(?!\. |\blog\b|\bnot\b)[^|\n;]){0,40}"
+TWO_LIKELIHOODS = re.compile(
+    rf"{_LIKELIHOOD}{_BETWEEN}{_EVIDENCE}|{_EVIDENCE}{_BETWEEN}{_LIKELIHOOD}|\bbounds? on (?:\w+ )?{_LIKELIHOOD}",
+    re.IGNORECASE,
+)
+
 # Commands of LaTeX that stand for no quantity.
 COMMANDS = frozenset(
     "log exp sum prod int frac tfrac dfrac left right mid middle sim odot cdot times le ge leq geq approx text dots "
@@ -110,6 +119,24 @@ def long_sentences(words: str) -> Iterator[str]:
         count = sum(any(letter.isalnum() for letter in word) for word in sentence.split())
         if count > LONGEST_SENTENCE:
             yield f"a sentence of {count} words: {sentence}"
+
+
+def two_likelihoods(text: str) -> Iterator[str]:
+    """Log p(x|z) is the log likelihood or reconstruction term, log p(x) the log evidence: two names for two things.
+
+    It reads Markdown and docstrings as they were written, formulas included. ``evaluation.log_likelihood``, with its
+    module, names the function that estimates the log evidence.
+    """
+    for found in TWO_LIKELIHOODS.finditer(" ".join(text.split())):
+        yield f"log p(x) is the log evidence: {found[0]!r}"
+
+
+def one_name_in_code(code: str, prose: str) -> Iterator[str]:
+    """A page whose code calls the function `log_likelihood` and has the term of that name says which is which."""
+    called = re.search(r"(?<![\w.])log_likelihood\(", code)
+    term = re.search(r"[\"']log_likelihood[\"']|\blog_likelihood\s*(?:=|,\s*kl\b)|\blog_likelihood: ", code)
+    if called and term and "`evaluation.log_likelihood`" not in prose:
+        yield "a function and a term are called log_likelihood; name `evaluation.log_likelihood` and what it estimates"
 
 
 def _around(words: str, found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.chapters.chapter_rules import FENCE, OPTION
 
@@ -27,7 +27,9 @@ UNREAD_BLOCKS = {
 ABBREVIATIONS = re.compile(r"\b(e\.g|i\.e|et al|vs|cf|Fig|ch|pp|no|resp|approx|St|Dr|[A-Z])\.(?=\s)")
 END = re.compile(r"(?<=[.!?])[\"'’”)\]]*\s+(?=[\"'‘“(\[]*[A-Z0-9])")
 ALT_TEXT = " (alt text)"
+PRINTED = " (printed)"
 FEWEST_WORDS = 5  # a string of fewer words is a name or a label
+MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
 
 
 class Text(NamedTuple):
@@ -83,7 +85,7 @@ def _inline(text: str) -> str:
 
 
 def of_notebook(path: Path) -> Iterator[Text]:
-    """The text cells, the comments in code cells, the captions and the alt texts of a chapter."""
+    """The text cells of a chapter; comments, strings and printed lines of its code; captions and alt texts."""
     for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
         place, source = f"{path.name} cell {number}", "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -91,6 +93,8 @@ def of_notebook(path: Path) -> Iterator[Text]:
             continue
         if "%%" not in source:
             yield from (Text(place, comment) for comment in comments(source))
+            yield from (Text(place, words) for words in strings_of_cell(source))
+        yield from (Text(place + PRINTED, line) for line in printed(cell))
         shown = cell["metadata"].get("mystnb", {})
         yield from (Text(place, part) for part in of_markdown(shown.get("figure", {}).get("caption", "")))
         yield from (
@@ -101,9 +105,8 @@ def of_notebook(path: Path) -> Iterator[Text]:
 def comments(source: str) -> list[str]:
     """The comments of Python code; those on lines that follow each other are one text."""
     found: list[tuple[int, str]] = []
-    magic = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
     try:
-        for token in tokenize.generate_tokens(io.StringIO(magic.sub(r"\1pass", source)).readline):
+        for token in tokenize.generate_tokens(io.StringIO(MAGIC.sub(r"\1pass", source)).readline):
             if token.type == tokenize.COMMENT and not re.match(r"#!|#:?\s*(noqa|type:|pragma)", token.string):
                 words = token.string.lstrip("#: ")
                 alone = token.line.lstrip().startswith("#")
@@ -113,6 +116,38 @@ def comments(source: str) -> list[str]:
     except (tokenize.TokenError, IndentationError):
         pass  # an exercise may hand out broken code
     return [" ".join(_inline(words).split()) for _, words in found]
+
+
+def strings_of_cell(source: str) -> Iterator[str]:
+    """The strings in a code cell, labels of one word included; CODE and VALUE stand for code and for values in them."""
+    try:
+        tree = ast.parse(MAGIC.sub(r"\1pass", source))
+    except SyntaxError:
+        return  # an exercise may hand out broken code
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) not in parts and (words := _string(node)):
+            yield from of_docstring(words)
+
+
+def printed(cell: dict[str, Any]) -> Iterator[str]:
+    """The lines that a code cell printed or shows as plain text; listings are read where they come from."""
+    for output in cell.get("outputs", []):
+        shown = output.get("data", {})
+        if not shown.keys() & {"text/markdown", "image/png"}:
+            yield from "".join(output.get("text", shown.get("text/plain", ""))).splitlines()
+
+
+def listings(cells: list[dict[str, Any]]) -> str:
+    """The code of the package that a chapter shows."""
+    shown = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    return "\n".join("".join(data["text/plain"]) for data in shown if "text/markdown" in data)
+
+
+def docstrings(path: Path) -> list[str]:
+    """The strings of a Python file of at least five words as they were written, docstrings among them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [words for node in ast.walk(tree) if len((words := _string(node)).split()) >= FEWEST_WORDS]
 
 
 def of_python(path: Path, place: str) -> Iterator[Text]:

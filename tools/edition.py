@@ -31,7 +31,9 @@ EDITIONS = ("student", "instructor")
 # What a student's tree does without: the solutions, and tests that need them.
 KEPT_BACK = re.compile(
     r"companion/solutions/|tests/exercises/(?:answers|plausible)/|book/solutions\.md$|"
-    r"tests/(?:exercises/test_(?:exercises|plausible)|project/test_editions)\.py$"
+    r"tools/skeleton/(?:answers|solutions)\.txt$|"
+    r"tests/(?:exercises/test_(?:exercises|plausible)|project/test_(?:editions|new_chapter))\.py$|"
+    r"tests/book/(?:book_(?:step_by_step|without_chapters)|browser_answers_truth)\.py$"
 )
 PAGE = "book/solutions"
 AFTER = "book/instructors"

@@ -3,7 +3,7 @@
 A chapter is written only after every one of its cells has passed, and in one step, so that a failure or an
 interrupt leaves the committed file as it was. What would differ from run to run without meaning anything
 (timings, versions, widget state, library logs) is not stored. The alt text that a drawing function composed
-goes into its cell's metadata, where the book looks for it.
+goes into its cell's metadata, where the book looks for it, and the cells that a page folds are tagged.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+
+from tools.folding import fold
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED_DATASET = "digits"
@@ -54,6 +56,13 @@ def chapter_environment(dataset: str = STORED_DATASET) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def notebooks(root: Path) -> dict[str, Path]:
+    """The notebooks of the book by name: the chapters, then those that stand beside them."""
+    return {
+        path.stem: path for folder in ("chapters", "book") for path in sorted((root / folder).glob("*.ipynb"))
+    }
 
 
 def first_line(cell: NotebookNode) -> str:
@@ -163,6 +172,7 @@ def execute_chapter(source: Path, destination: Path, dataset: str, timeout: int)
     seconds = time.monotonic() - start
     clean(notebook)
     store_alt_texts(notebook)
+    fold(notebook)
     write_whole(destination, nbformat.writes(notebook) + "\n")
     return seconds
 
@@ -181,7 +191,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     )
     options = parser.parse_args(argv)
 
-    chapters = {path.stem: path for path in sorted((root / "chapters").glob("*.ipynb"))}
+    chapters = notebooks(root)
     wanted = [options.chapter.removesuffix(".ipynb")] if options.chapter else list(chapters)
     if not chapters or wanted[0] not in chapters:
         names = ", ".join(chapters) or "none yet"
@@ -190,11 +200,11 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
     dataset = options.dataset or STORED_DATASET
     stored = dataset == STORED_DATASET
-    target = root / "chapters" if stored else root / "_build" / "executed" / Path(dataset).stem
+    elsewhere = root / "_build" / "executed" / Path(dataset).stem
     failed = False
     for name in wanted:
         print(f"{name}: running on {dataset} ...", flush=True)
-        destination = target / f"{name}.ipynb"
+        destination = chapters[name] if stored else elsewhere / f"{name}.ipynb"
         try:
             seconds = execute_chapter(chapters[name], destination, dataset, options.timeout)
         except ChapterFailed as failure:

@@ -8,13 +8,15 @@ stored output is what it prints on a CPU, which the notebook guard then checks l
 import json
 import re
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from companion.machine import announcement
-from tools.execute import write_whole
+from tools.execute import notebooks, write_whole
 from tools.repository import NoRepository, Repository, configured
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +44,15 @@ FROM_REPOSITORY = """\
     if not find_spec("companion"):
         raise UsageError("The package was not installed; pip says why, above.")
 """
+# Packages that the chapter needs beside ours; its first cell names the extra of pyproject.toml that lists them.
+FROM_INDEX = """\
+names = PACKAGES
+lacking = " ".join(name for name in names if not find_spec(name))
+if lacking:  # nothing comes with them: TensorFlow and NumPy stay as they are
+    python = sys.executable
+    !"{python}" -m pip install --quiet --no-deps {lacking}
+"""
+EXTRA = "extra"  # the key in the cell's metadata, below "companion"
 END = """
 from companion.machine import announce, verbosity
 
@@ -63,10 +74,24 @@ def first_cell(notebook: NotebookNode, name: str) -> NotebookNode:
     return cell
 
 
-def source(repository: Repository | None, minutes: int | None) -> str:
-    """The cell's code, for a book that is published in ``repository`` or nowhere yet."""
+def source(repository: Repository | None, minutes: int | None, packages: Sequence[str] = ()) -> str:
+    """The cell's code, for a book that is published in ``repository`` or nowhere yet.
+
+    ``packages``: what the chapter needs beside the book's own package.
+    """
     install = FROM_REPOSITORY.replace("PACKAGE", repository.package) if repository else FROM_WHEEL
+    if packages:
+        names = ", ".join(f'"{name}"' for name in packages)
+        install += FROM_INDEX.replace("PACKAGES", f"({names})")
     return START + install + END.replace("MINUTES", "" if minutes is None else f"minutes={minutes}")
+
+
+def packages_of(cell: NotebookNode, root: Path = ROOT) -> list[str]:
+    """The packages that a first cell installs beside the book's own: those of the extra that its metadata name."""
+    extra = cell.metadata.get("companion", {}).get(EXTRA)
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"] if extra else {}
+    needed = project["optional-dependencies"][extra] if extra else []
+    return [re.split(r"[<>=!~ ;\[]", each)[0] for each in needed]
 
 
 def printed(minutes: int | None) -> str:
@@ -100,7 +125,7 @@ def renewed(notebook: NotebookNode, name: str, repository: Repository | None, se
     cell = first_cell(notebook, name)
     found = STATED.search(cell.source)
     minutes = minutes_to_state(seconds, int(found[1]) if found and found[1] else None)
-    wanted = source(repository, minutes), printed(minutes)
+    wanted = source(repository, minutes, packages_of(cell)), printed(minutes)
     if (cell.source, "".join(output.get("text", "?") for output in cell.outputs)) == wanted:
         return False
     cell.source = wanted[0]
@@ -112,7 +137,7 @@ def outdated(root: Path) -> dict[Path, NotebookNode]:
     """The chapters whose first cell is not up to date, as they ought to be."""
     repository, seconds = configured(root), recorded_seconds(root)
     found = {}
-    for path in sorted((root / "chapters").glob("*.ipynb")):
+    for path in notebooks(root).values():
         notebook = nbformat.read(path, as_version=4)
         if renewed(notebook, path.stem, repository, seconds.get(path.stem)):
             found[path] = notebook

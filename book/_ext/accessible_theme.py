@@ -87,6 +87,8 @@ FRAME = (
 CONTENT = (
     # Docutils marks every entry of a list of references by a role that is no longer one, and no list item.
     Mend("the entries of the references", r'role="doc-biblioentry"', 'role="listitem"'),
+    # The line that opens a folded cell says what it does, and is named by these words.
+    Mend("the name of a folded cell", r'<summary aria-label="Toggle hidden content">', "<summary>"),
     Mend("headers of rows", r'<th class="stub">', '<th class="stub" scope="row">'),
     Mend("headers of columns", r'<th class="head([^"]*)">', r'<th class="head\1" scope="col">'),
     # On paper an address follows a link, unless the link's text is the address.

@@ -1,7 +1,8 @@
 """Bring the explorers of ``companion.explorers`` to life in the book.
 
-A chapter stores a placeholder with a still picture. A page with one loads the front end, which asks for the explorer's
-own file, its weights among it, when the picture comes into view. Pages without an explorer load nothing.
+A chapter stores a placeholder with a still picture; a page of prose gets one by the directive ``{explorer} NAME``. A
+page with one loads the front end, which asks for the explorer's own file, its weights among it, when the picture comes
+into view. Pages without an explorer load nothing.
 """
 
 from __future__ import annotations
@@ -11,16 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from companion.explorers.placeholder import MARK
-from companion.explorers.recording import names
+from companion.explorers.placeholder import MARK, html_of
+from companion.explorers.recording import names, read
 from companion.explorers.widget import book_file, book_script
 
 FOLDER = "explorers"
 FRONT_END = f"{FOLDER}/front_end.js"
 PLACEHOLDER = re.compile(rf'{MARK}="([^"]+)"')
+
+
+class ExplorerPlaceholder(Directive):
+    """``{explorer} NAME``: the placeholder that a chapter's cell would store."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The placeholder as raw HTML; an error of the page where no such explorer is recorded."""
+        (name,) = self.arguments
+        if name not in names():
+            raise self.error(f"no explorer is recorded as {name}: expected one of {', '.join(names())}")
+        return [nodes.raw("", html_of(read(name)), format="html")]
 
 
 def explorers_on(page: nodes.document | None) -> list[str]:
@@ -54,6 +69,7 @@ def add_front_end(
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Write the scripts before the pages that name them."""
+    app.add_directive("explorer", ExplorerPlaceholder)
     app.connect("builder-inited", write_files)
     app.connect("html-page-context", add_front_end)
     return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}

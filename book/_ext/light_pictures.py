@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -31,6 +32,8 @@ class LightPictures(BaseImageConverter):
             self.env.images.add_file(self.env.docname, str(light))
 
 
+# A chapter's lead picture is shown three times, in two places of the chapter and on the first page.
+@cache
 def is_smaller(png: Path, webp: Path) -> bool:
     """Write ``webp`` with the pixels of ``png``, and say whether that saved anything."""
     with Image.open(png) as picture:

@@ -1,6 +1,7 @@
 """One optimizer for the discriminator and one for the rest, which Keras sees as one. Chapter 11."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 import keras
@@ -52,8 +53,11 @@ class OptimizerPerPlayer(keras.optimizers.Optimizer):
         if not self.built:
             self.build(variables)
         of = {id(variable): gradient for variable, gradient in zip(variables, grads, strict=True)}
-        for optimizer, own in zip((self.main, self.discriminator), self._shared_out(variables), strict=True):
-            optimizer.apply([of[id(variable)] for variable in own], own)
+        with _once_known(grads):
+            for optimizer, own in zip(
+                (self.main, self.discriminator), self._shared_out(variables), strict=True
+            ):
+                optimizer.apply([of[id(variable)] for variable in own], own)
         self._iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
@@ -85,3 +89,16 @@ class OptimizerPerPlayer(keras.optimizers.Optimizer):
         mine = [id(variable) in self.of_discriminator for variable in variables]
         main = [variable for variable, is_its in zip(variables, mine, strict=True) if not is_its]
         return main, [variable for variable, is_its in zip(variables, mine, strict=True) if is_its]
+
+
+def _once_known(grads: Sequence[Any]) -> AbstractContextManager[Any]:
+    """Lets TensorFlow move no weight before every gradient is there.
+
+    Some gradients come through a frozen copy of another player's network, and its optimizer does not wait for them:
+    with oneDNN on several threads, some steps saw a decoder that had already moved.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return nullcontext()
+    import tensorflow as tf
+
+    return tf.control_dependencies([gradient for gradient in grads if gradient is not None])

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from companion.base import keras_arguments, speed
+from companion.base import keras_arguments, speed, whole_epochs
 from companion.base.batch import check_call
 from companion.base.divergence import RefusesAfterDivergence, with_warning
 from companion.base.exporting import Exports
@@ -91,6 +91,10 @@ class CheckedModel(RefusesAfterDivergence, Exports, keras.Model):
             kwargs.setdefault("shuffle", False)  # which Keras could not do, and would warn of
         self._choose_steps(x, kwargs)
         kwargs["callbacks"] = with_warning(kwargs.get("callbacks"), self)
+        if whole_epochs.suits(x, self, kwargs):
+            # First, so that the callbacks of the user find the batches at the next epoch.
+            kwargs["callbacks"] = [whole_epochs.CountEpochs(x), *kwargs["callbacks"]]
+            kwargs["shuffle"], x = False, whole_epochs.as_dataset(x)
         with refusals_as_raised(self):
             return super().fit(x, y, **kwargs)
 

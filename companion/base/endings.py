@@ -32,7 +32,7 @@ def check_gives_logits(decoder: keras.Model) -> None:
         return
     ending, stay = _in_words(low, high)
     message = (
-        f"decoder ends in {ending}: its outputs {stay} whatever its codes; expected logits, since the likelihood "
+        f"decoder ends in {ending}: its outputs {stay} whatever its codes. Expected logits, since the likelihood "
         f"applies the sigmoid itself; build the decoder with activation=None, or pass "
         f"likelihood=Likelihood('normal', link='identity') where its outputs are meant as the mean of each pixel."
     )

@@ -9,7 +9,8 @@ from companion.data.binarization import BINARIZATIONS, binarize
 from companion.data.dataset import Dataset
 from companion.data.drawn_shapes import Shapes, draw_shapes, shapes
 from companion.data.files import from_arrays
-from companion.data.sets import NAMES, Source, digits, fashion_mnist, load, mnist, sources
+from companion.data.own import DoesNotFit, check_fits, epochs_for, few_classes, first, in_classes, set_aside
+from companion.data.sets import NAMES, Source, digits, digits_8x8, fashion_mnist, load, mnist, sources
 
 if TYPE_CHECKING:
     from companion.data.batches import Batches
@@ -19,15 +20,23 @@ __all__ = [
     "NAMES",
     "Batches",
     "Dataset",
+    "DoesNotFit",
     "Shapes",
     "Source",
     "binarize",
+    "check_fits",
     "digits",
+    "digits_8x8",
     "draw_shapes",
+    "epochs_for",
     "fashion_mnist",
+    "few_classes",
+    "first",
     "from_arrays",
+    "in_classes",
     "load",
     "mnist",
+    "set_aside",
     "shapes",
     "sources",
 ]

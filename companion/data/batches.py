@@ -6,12 +6,19 @@ This module imports Keras, so ``companion.data`` imports it only when :class:`Ba
 from __future__ import annotations
 
 import math
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
 import numpy as np
 
-from companion.data.binarization import BINARIZATIONS, as_stack_of_images, binarize, generator
+from companion.data.binarization import (
+    BINARIZATIONS,
+    as_stack_of_images,
+    binarize,
+    draw_dynamic,
+    generator,
+)
 from companion.errors import BadInput, check_choice, check_whole_number
 
 
@@ -70,6 +77,7 @@ class Batches(keras.utils.PyDataset):
         self._position_of: dict[int, int] = {}
         self._pixels: np.ndarray | None = None
         self._order: np.ndarray | None = None
+        self._ahead: Future[np.ndarray] | None = None
 
     def __len__(self) -> int:
         """Number of batches in an epoch, including a smaller last one."""
@@ -85,19 +93,36 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"batch {index} of {len(self)}")
         if self._running:
             index = self._position_of.setdefault(int(index), len(self._position_of))
-        if self._order is None:
-            self._order = generator(self.seed, "order", self.epoch).permutation(len(self.images))
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self._shuffled()[index * self.batch_size : (index + 1) * self.batch_size]
         images = self._binarized()[rows].astype("float32", copy=False)
         return (images,) if self.labels is None else ((images, self.labels[rows]),)
 
+    def whole_epoch(self) -> tuple[np.ndarray, np.ndarray]:
+        """The current epoch at once: images ``(n, ...)`` in the original order, and the order ``(n,)`` to take them in.
+
+        Binary images are bytes.
+        """
+        return self._binarized(), self._shuffled()
+
+    def _shuffled(self) -> np.ndarray:
+        """The order of this epoch."""
+        if self._order is None:
+            self._order = generator(self.seed, "order", self.epoch).permutation(len(self.images))
+        return self._order
+
     def _binarized(self) -> np.ndarray:
-        """The pixels of this epoch in the original order; stored as bytes where they are binary."""
+        """The pixels of this epoch in the original order, as bytes where they are binary."""
         if self.how == "none":
             return self.images
-        if self._pixels is None:
-            self._pixels = binarize(self.images, self.how, self.seed, self.epoch).astype("uint8")
+        if self._pixels is None and self.how == "dynamic":
+            ahead, self._ahead = self._ahead, None
+            self._pixels = ahead.result() if ahead else self._drawn(self.epoch)
+        elif self._pixels is None:
+            self._pixels = binarize(self.images, self.how, self.seed).astype("uint8")
         return self._pixels
+
+    def _drawn(self, epoch: int) -> np.ndarray:
+        return draw_dynamic(self.images, self.seed, epoch, "uint8")
 
     def on_epoch_begin(self) -> None:
         """Keras is about to go through the batches."""
@@ -110,6 +135,17 @@ class Batches(keras.utils.PyDataset):
         Keras also calls this once before the first epoch, to reset its iterator; that call is not counted.
         """
         if self._running:
-            pixels = self._pixels if self.how != "dynamic" else None
-            self.epoch = self.epoch + 1
-            self._pixels = pixels
+            self.next_epoch()
+
+    def next_epoch(self) -> None:
+        """Go on to the next epoch. Its dynamic draw begins at once, beside whatever the program does next.
+
+        After an epoch that is most often a checkpoint, which keeps one core busy for about as long as the draw.
+        """
+        pixels = self._pixels if self.how != "dynamic" else None
+        self.epoch = self.epoch + 1
+        self._pixels = pixels
+        if self.how == "dynamic":
+            thread = ThreadPoolExecutor(1)
+            self._ahead = thread.submit(self._drawn, self.epoch)
+            thread.shutdown(wait=False)

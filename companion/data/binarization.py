@@ -42,7 +42,16 @@ def binarize(images: Any, how: str, seed: int = 0, epoch: int = 0) -> np.ndarray
     if how == "threshold":
         return (grey >= 0.5).astype("float32")
     draws = generator(seed, "static") if how == "static" else generator(seed, "dynamic", epoch)
-    binary = np.empty_like(grey)
+    return _drawn(grey, draws, "float32")
+
+
+def draw_dynamic(grey: np.ndarray, seed: int, epoch: int, dtype: str) -> np.ndarray:
+    """What ``binarize(grey, "dynamic", seed, epoch)`` draws, of another ``dtype``, for images that are checked."""
+    return _drawn(grey, generator(seed, "dynamic", epoch), dtype)
+
+
+def _drawn(grey: np.ndarray, draws: np.random.Generator, dtype: str) -> np.ndarray:
+    binary = np.empty(grey.shape, dtype)
     uniform = np.empty((_BLOCK, *grey.shape[1:]), "float32")
     for start in range(0, len(grey), _BLOCK):
         block = grey[start : start + _BLOCK]

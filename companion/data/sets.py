@@ -20,10 +20,10 @@ from companion.data.standard import (
     keras_cache,
     load_standard,
 )
-from companion.data.uci_digits import LICENCE, N_DIGITS, N_TEST, WHAT, load_digits
+from companion.data.uci_digits import LICENCE, N_DIGITS, N_TEST, WHAT, WHAT_8X8, load_digits, load_digits_8x8
 from companion.errors import BadInput, check_whole_number
 
-NAMES = ("digits", *STANDARD_SETS, "shapes")
+NAMES = ("digits", "digits_8x8", *STANDARD_SETS, "shapes")
 
 
 class Source(NamedTuple):
@@ -62,6 +62,8 @@ def load(name_or_path: str | os.PathLike[str] | None = None, *, seed: int = 0) -
         )
     if wanted == "digits":
         return load_digits(seed)
+    if wanted == "digits_8x8":
+        return load_digits_8x8(seed)
     if wanted == "shapes":
         return drawn_shapes.load_shapes(seed)
     if wanted in STANDARD_SETS:
@@ -81,6 +83,15 @@ def digits(*, seed: int = 0) -> Dataset:
     Needs no network. Raises :class:`~companion.errors.BadInput` for a bad seed. Data: CC BY 4.0. Taught in chapter 01.
     """
     return load_digits(seed)
+
+
+def digits_8x8(*, seed: int = 0) -> Dataset:
+    """Return the same digits at 8x8x1 in black and white, 0 or 1, split as :func:`digits` are: for training in a page.
+
+    A pixel is 1 where its grey level is at least 0.5. Needs no network. Raises :class:`~companion.errors.BadInput` for
+    a bad seed. Data: CC BY 4.0. Taught in chapter 00.
+    """
+    return load_digits_8x8(seed)
 
 
 def mnist() -> Dataset:
@@ -111,6 +122,7 @@ def sources() -> list[Source]:
     """
     counts = f"{N_DIGITS - N_TEST:,} + {N_TEST}"
     rows = [Source("digits", WHAT, counts, "inside scikit-learn", LICENCE, True)]
+    rows += [Source("digits_8x8", WHAT_8X8, counts, "inside scikit-learn", LICENCE, True)]
     rows += [_standard_source(spec) for spec in (MNIST, FASHION_MNIST)]
     shapes = Source(
         "shapes", drawn_shapes.WHAT, drawn_shapes.COUNTS, drawn_shapes.ORIGIN, drawn_shapes.LICENCE, True

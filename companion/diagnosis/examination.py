@@ -8,10 +8,11 @@ import numpy as np
 
 from companion.diagnosis.loss_fit import Fit, fit_of
 from companion.diagnosis.patient import Observation, Patient
-from companion.diagnosis.spread import Guess, guess, kl_to_standard_normal
+from companion.diagnosis.spread import STANDARD_DEVIATIONS, Guess, guess, kl_to_standard_normal
 
 IMAGES = 512  # that measurements are made on
 BATCH = 64
+BEGUN = 200  # steps of training before which an encoder may still catch up, and an upper layer find its use
 # Moves of mean and spread: enough to tell reconstruction error and KL apart, small enough for every activation.
 MOVES = ((0.0, 0.0), (0.6, 0.0), (-0.6, 0.0), (0.0, 0.7), (0.0, -0.7), (1.2, 0.4), (-1.2, -0.4), (0.3, 1.0))
 LOUDER = (1.0, 3.0, 10.0, 30.0)  # factors on the images that spread out what the encoder gives
@@ -25,6 +26,10 @@ class Examination:
     images: np.ndarray
     validation: np.ndarray | None = None
     history: dict[str, Any] | None = None
+    labels: np.ndarray | None = None
+    saving: bool = False
+    told: str | None = None  # what the encoder's second output means, where the caller says so
+    was_saved: bool = False  # whether a copy was saved, and loaded or refused
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     @property
@@ -54,11 +59,14 @@ class Examination:
             if drawn is None:
                 return None
             parts.append([array.ravel() for array in drawn[0]])
-        return guess(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        mean, spread, z = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return guess(mean, spread, z, STANDARD_DEVIATIONS if self.told is None else (self.told,))
 
     @property
     def kind(self) -> str:
-        """The meaning of the spread, or the usual one where draws do not tell."""
+        """The meaning of the spread as told, or as draws show it, or the usual one where they do not."""
+        if self.told is not None:
+            return self.told
         found = self.spread_kind
         return "log variance" if found is None else found.kind
 
@@ -74,6 +82,8 @@ class Examination:
             if seen is None:
                 return []
             found.append(seen)
+            if seen.outputs.size != batch.size:
+                break  # several draws per image, or another size: two terms are not looked for
         return found
 
     @cached_property

@@ -1,18 +1,21 @@
 """A Keras model under examination: its encoder and decoder are listened to while its own loss is computed."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
+from companion.diagnosis.codebooks import nearest_codes, quantised, quantiser_of
+from companion.diagnosis.listening import arrays, as_float, listened_to, moved, tensor, untouched, values_of
+from companion.diagnosis.loss_fit import Fit
 from companion.diagnosis.patient import Draw, Observation, Patient
+from companion.diagnosis.refining import Codes, refined
 from companion.errors import BadInput
 
 PARTS = ("encoder", "decoder")
-FUNCTIONS = ("train_function", "test_function", "predict_function")
+LOSSES = ("loss", "total_loss")  # the names by which models report what they minimise
 
 
 class KerasPatient(Patient):
@@ -35,14 +38,14 @@ class KerasPatient(Patient):
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with untouched(self.model):  # an encoder that draws moves its noise on
-            mean, spread, *_ = _arrays(self.model.encoder(_tensor(images)))
+            mean, spread, *_ = arrays(self.model.encoder(tensor(images)))
         return mean, spread
 
     def draws(self, images: np.ndarray, times: int = 1) -> list[Draw] | None:
         with untouched(self.model):
             found = []
             for _ in range(times):
-                parts = _arrays(self.model.encoder(_tensor(images)))
+                parts = arrays(self.model.encoder(tensor(images)))
                 if len(parts) > 2:
                     found.append(Draw(*parts[:3]))
                 elif (seen := self._listened(images)) is not None and len(seen.z) == len(images):
@@ -51,7 +54,17 @@ class KerasPatient(Patient):
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         with untouched(self.model):
-            return _as_float(self.model.decoder(_tensor(z)))
+            return as_float(self.model.decoder(tensor(z)))
+
+    def encode_given(self, images: np.ndarray, condition: np.ndarray) -> np.ndarray:
+        """The means of ``images`` given conditions, ``(n, latent_dim)``, by an encoder that takes both."""
+        with untouched(self.model):
+            return arrays(self.model.encoder([tensor(images), tensor(condition)]))[0]
+
+    def decode_given(self, z: np.ndarray, condition: np.ndarray) -> np.ndarray:
+        """The decoder's raw outputs for codes ``z`` given conditions, by a decoder that takes both."""
+        with untouched(self.model):
+            return as_float(self.model.decoder([tensor(z), tensor(condition)]))
 
     def observe(
         self, images: np.ndarray, mean_shift: float = 0.0, spread_shift: float = 0.0
@@ -65,18 +78,18 @@ class KerasPatient(Patient):
         heard: dict[str, Any] = {}
 
         def encoder(outputs: Any) -> Any:
-            moved = _moved(outputs, mean_shift, spread_shift)
-            heard["mean"], heard["spread"] = _arrays(moved)[:2]
-            return moved
+            passed_on = moved(outputs, mean_shift, spread_shift)
+            heard["mean"], heard["spread"] = arrays(passed_on)[:2]
+            return passed_on
 
         def decoder(outputs: Any) -> Any:
-            heard["outputs"] = _as_float(outputs)
+            heard["outputs"] = as_float(outputs)
             return outputs
 
         def codes(z: Any) -> None:
-            heard["z"] = _as_float(z)
+            heard["z"] = as_float(z)
 
-        with _heard(self.model.encoder, encoder), _heard(self.model.decoder, decoder, codes):
+        with listened_to(self.model.encoder, encoder), listened_to(self.model.decoder, decoder, codes):
             loss = self._loss(images)
         if loss is None or not {"mean", "outputs"} <= heard.keys():
             return None
@@ -87,18 +100,108 @@ class KerasPatient(Patient):
         with untouched(self.model, eagerly=False):
             if not getattr(self.model, "compiled", False):
                 return None
-            before = [_values(weight) for weight in self.model.trainable_weights]
-            if _tried(lambda: _on_batch(self.model.train_on_batch, images)) is None:
+            before = [values_of(weight) for weight in self.model.trainable_weights]
+            steps = [self.model.train_on_batch]
+            if keras.backend.backend() == "tensorflow":
+                steps.append(self._own_step)
+            if all(_tried(partial(_on_batch, step, images)) is None for step in steps):
                 return None
-            after = [_values(weight) for weight in self.model.trainable_weights]
+            after = [values_of(weight) for weight in self.model.trainable_weights]
             pairs = zip(self.model.trainable_weights, before, after, strict=True)
             return [weight.path for weight, old, new in pairs if np.array_equal(old, new)]
+
+    def codes(self, images: np.ndarray) -> tuple[np.ndarray, int] | None:
+        """The code of each vector of ``images``, ``(n, ...)``, and the size of the codebook; None without one."""
+        layer = quantiser_of(self.model)
+        if layer is None:
+            return None
+        heard: dict[str, Any] = {}
+
+        def listen(outputs: Any) -> Any:
+            heard["z"] = quantised(outputs, heard["shape"])
+            return outputs
+
+        def shape_of(vectors: Any) -> None:
+            heard["shape"] = tuple(vectors.shape)
+
+        with untouched(self.model), listened_to(layer, listen, shape_of):
+            _tried(lambda: self.model(tensor(images)))
+        return None if heard.get("z") is None else nearest_codes(heard["z"], layer)
+
+    def evaluated(self, batches: list[np.ndarray]) -> dict[str, float] | None:
+        """The means of what the model's metrics say after a test step on each batch; None where it has no such step."""
+        seen: list[dict[str, float]] = []
+        with untouched(self.model):
+            for batch in batches if getattr(self.model, "compiled", False) else []:
+                logs = _tried(partial(self.model.test_on_batch, batch.astype("float32"), return_dict=True))
+                if logs is None:
+                    return None
+                seen.append({name: float(value) for name, value in logs.items()})
+        return {name: float(np.mean([each[name] for each in seen])) for name in seen[0]} if seen else None
+
+    def evaluated_whole(self, images: np.ndarray, batch_size: int) -> dict[str, float] | None:
+        """What ``evaluate`` gives for all ``images`` in batches of a size; None where the model has no such step."""
+        with untouched(self.model):
+            if not getattr(self.model, "compiled", False):
+                return None
+            x = images.astype("float32")
+            ask = partial(self.model.evaluate, batch_size=batch_size, verbose=0, return_dict=True)
+            logs = _tried(partial(ask, x)) or _tried(partial(ask, x, x))
+            return {name: float(np.mean(value)) for name, value in logs.items()} if logs else None
+
+    def loss_of_all(self, images: np.ndarray, batch_size: int) -> float | None:
+        """The loss that ``evaluate`` gives for all ``images``; None where it gives none, or no number."""
+        logs = self.evaluated_whole(images, batch_size) or {}
+        loss = next((logs[name] for name in LOSSES if name in logs), np.nan)
+        return loss if np.isfinite(loss) else None
+
+    @property
+    def counts_perplexity(self) -> bool:
+        """Whether the model quantises, or has a metric of that name."""
+        names = [str(metric.name).lower() for metric in getattr(self.model, "metrics", [])]
+        return quantiser_of(self.model) is not None or any("perplexity" in name for name in names)
+
+    def refined_codes(
+        self, images: np.ndarray, codes: Codes, fit: Fit, rng: np.random.Generator
+    ) -> Codes | None:
+        """``codes`` after gradient steps before the model's decoder; None where no gradient can be taken of it."""
+        with untouched(self.model):
+            better: Codes | None = _tried(partial(refined, self.model.decoder, images, codes, fit, rng))
+        return better
+
+    @property
+    def steps_taken(self) -> int:
+        """How many steps the model's optimizer has taken; 0 without one."""
+        optimizer = getattr(self.model, "optimizer", None)
+        return 0 if optimizer is None else int(keras.ops.convert_to_numpy(optimizer.iterations))
+
+    def overflows(self, images: np.ndarray) -> str | None:
+        """The half precision in which the loss is no number where a log variance is 12; None where it is one."""
+        with untouched(self.model):
+            spread = self.model.encoder(tensor(images))
+            parts = list(spread.values()) if isinstance(spread, dict) else spread
+            kind = keras.backend.standardize_dtype(parts[1].dtype)
+            if kind != "float16":
+                return None
+            usual = self._listened(images)
+            wider = self._listened(images, 0.0, 12.0 - float(as_float(parts[1]).max()))
+        wrong = (
+            usual is not None
+            and wider is not None
+            and np.isfinite(usual.loss)
+            and not np.isfinite(wider.loss)
+        )
+        return kind if wrong else None
+
+    def _own_step(self, images: np.ndarray, *, return_dict: bool) -> dict[str, Any]:
+        """What a ``train_step`` gives that takes the images themselves, as ``fit`` hands them over, and no tuple."""
+        return dict(self.model.train_step(tensor(images)))
 
     def _loss(self, images: np.ndarray) -> float | None:
         """The loss of a batch, as the person's function or the model's own step computes it."""
         if self.own_loss is not None:
             try:
-                return float(np.mean(_as_float(self.own_loss(self.model, _tensor(images)))))
+                return float(np.mean(as_float(self.own_loss(self.model, tensor(images)))))
             except Exception as error:
                 raise BadInput(
                     f"loss raised {type(error).__name__}: {error}. Expected a function loss(model, images) that gives "
@@ -108,7 +211,7 @@ class KerasPatient(Patient):
             return None
         steps = [self.model.test_on_batch]
         if keras.backend.backend() == "tensorflow":  # elsewhere a training step sees no numbers, only traces
-            steps.append(self.model.train_on_batch)
+            steps += [self.model.train_on_batch, self._own_step]
         for step in steps:
             found = _tried(partial(_on_batch, step, images))
             if found is not None:
@@ -123,8 +226,7 @@ def _on_batch(step: Callable[..., Any], images: np.ndarray) -> float:
         logs = step(x, return_dict=True)
     except Exception:
         logs = step(x, x, return_dict=True)
-    name = next(name for name in ("loss", "total_loss") if name in logs)
-    return float(logs[name])
+    return float(logs[next(name for name in LOSSES if name in logs)])
 
 
 def _tried(attempt: Callable[[], Any]) -> Any:
@@ -133,82 +235,3 @@ def _tried(attempt: Callable[[], Any]) -> Any:
         return attempt()
     except Exception:
         return None
-
-
-@contextlib.contextmanager
-def untouched(model: keras.Model, *, eagerly: bool = True) -> Iterator[None]:
-    """Whatever happens inside, also Ctrl-C: weights, noise, metrics and optimizer are as before at the end."""
-    optimizer = getattr(model, "optimizer", None)
-    kept = [*model.variables, *(optimizer.variables if optimizer is not None else [])]
-    kept += [variable for metric in getattr(model, "metrics", []) for variable in metric.variables]
-    values = [_values(variable) for variable in kept]
-    functions = {name: vars(model).get(name) for name in FUNCTIONS if name in vars(model)}
-    was_eager = model.run_eagerly if getattr(model, "compiled", False) else None
-    try:
-        if was_eager is not None:
-            model.run_eagerly = eagerly
-        if optimizer is not None and not optimizer.built:  # a step would build it; a copy takes the step
-            model.optimizer = type(optimizer).from_config(optimizer.get_config())
-        for name in functions:
-            setattr(model, name, None)
-        model.reset_metrics()
-        yield
-    finally:
-        for variable, value in zip(kept, values, strict=True):
-            variable.assign(value)
-        if was_eager is not None:
-            model.run_eagerly = was_eager
-            model.optimizer = optimizer
-        for name, function in functions.items():
-            setattr(model, name, function)
-
-
-@contextlib.contextmanager
-def _heard(
-    part: Any, outputs: Callable[[Any], Any], inputs: Callable[[Any], None] = lambda x: None
-) -> Iterator[None]:
-    """``part`` with its first input and its outputs passed on; what ``outputs`` returns takes their place."""
-    own = part.call
-
-    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        inputs(x[0] if isinstance(x, (list, tuple)) else x)
-        return outputs(own(x, *args, **kwargs))
-
-    object.__setattr__(part, "call", call)
-    try:
-        yield
-    finally:
-        object.__delattr__(part, "call")
-
-
-def _moved(outputs: Any, mean_shift: float, spread_shift: float) -> Any:
-    """The encoder's outputs with mean and spread moved; a draw among them moves with the mean."""
-    if not mean_shift and not spread_shift:
-        return outputs
-    names = list(outputs) if isinstance(outputs, dict) else None
-    parts = list(outputs.values()) if names else list(outputs)
-    shifts = [mean_shift, spread_shift, mean_shift][: len(parts)]
-    moved = [part + shift for part, shift in zip(parts, shifts, strict=False)]
-    return dict(zip(names, moved, strict=True)) if names else type(outputs)(moved)
-
-
-def _arrays(outputs: Any) -> list[np.ndarray]:
-    parts = list(outputs.values()) if isinstance(outputs, dict) else outputs
-    if not isinstance(parts, (list, tuple)) or len(parts) not in (2, 3):
-        raise BadInput(
-            f"encoder gives {type(outputs).__name__}: expected mean and log variance, with or without a draw; return "
-            f"[z_mean, z_log_var] or [z_mean, z_log_var, z]."
-        )
-    return [_as_float(part).reshape(len(part), -1) for part in parts]
-
-
-def _values(variable: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable.value), copy=True)
-
-
-def _as_float(tensor: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(tensor)).astype("float64")
-
-
-def _tensor(array: np.ndarray) -> Any:
-    return keras.ops.convert_to_tensor(np.asarray(array, "float32"))

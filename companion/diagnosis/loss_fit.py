@@ -17,6 +17,7 @@ from companion.diagnosis.spread import STANDARD_DEVIATIONS, kl_to_standard_norma
 
 CLIP = 1e-7  # where Keras and others clip a probability before its logarithm
 SURE = 0.999  # the share of the loss's variation that must be explained
+NO_KL = 0.02  # a weight of the KL, beside the reconstruction error's, that is as good as none
 
 Term = Callable[[Observation], np.ndarray]
 
@@ -60,11 +61,16 @@ KLS: dict[str, Term] = {
     "KL without the mean": lambda o: 0.5 * np.sum(np.exp(o.spread) - 1 - o.spread, axis=1),
     "KL without the logarithm": lambda o: 0.5 * np.sum(o.mean**2 + np.exp(o.spread) - 1, axis=1),
 }
+#: The names of those that are right.
+RIGHT = tuple(f"KL for a {kind}" for kind in STANDARD_DEVIATIONS)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """``loss = a * reconstruction + b * kl + constant``, errors, and the share of the variation explained."""
+    """``loss = a * reconstruction + b * kl + constant``, errors, and the share of the variation explained.
+
+    ``of_rest`` is the share that the KL explains of what the reconstruction error leaves.
+    """
 
     reconstruction: str
     kl: str
@@ -74,6 +80,7 @@ class Fit:
     a_error: float
     b_error: float
     explained: float
+    of_rest: float = 1.0
 
     @property
     def beta(self) -> float:
@@ -82,8 +89,13 @@ class Fit:
 
     @property
     def is_sure(self) -> bool:
-        """Whether these two terms are all that moves the loss."""
-        return self.explained >= SURE
+        """Whether these two terms are all that moves the loss.
+
+        A large reconstruction error may hide that the other term is no KL, such as the discriminator's part in the loss
+        of an adversarial autoencoder; so a KL that counts has to explain what the error leaves.
+        """
+        counts = abs(self.b) > max(3 * self.b_error, NO_KL * abs(self.a))
+        return self.explained >= SURE and (not counts or self.of_rest >= SURE)
 
 
 def fit_of(observations: Sequence[Observation]) -> Fit | None:
@@ -118,7 +130,8 @@ def _least_squares(error: str, kl: str, r: np.ndarray, k: np.ndarray, losses: np
     spread = np.linalg.pinv((design / scale).T @ (design / scale)) * np.sum(left**2) / freedom
     errors = np.sqrt(np.maximum(np.diag(spread), 0.0)) / scale
     explained = 1 - np.sum(left**2) / np.sum((losses - losses.mean()) ** 2)
-    a, b, constant = solution / scale
-    return Fit(
-        error, kl, float(a), float(b), float(constant), float(errors[0]), float(errors[1]), float(explained)
-    )
+    alone = np.stack([r, np.ones_like(r)], axis=1)
+    rest = losses - alone @ np.linalg.lstsq(alone, losses, rcond=None)[0]
+    of_rest = 1 - np.sum(left**2) / max(float(np.sum(rest**2)), 1e-300)
+    numbers = (*(solution / scale), *errors[:2], explained, of_rest)
+    return Fit(error, kl, *map(float, numbers))

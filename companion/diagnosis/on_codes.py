@@ -22,6 +22,7 @@ def the_code_is_used(x: Examination) -> Iterator[Finding]:
     if kl is None or not np.isfinite(kl).all():
         return
     unused = int(np.sum(kl < UNUSED))
+    bars = tuple((f"unit {number}", float(value)) for number, value in enumerate(kl))
     if unused == len(kl):
         yield Finding(
             name="posterior collapse",
@@ -33,6 +34,7 @@ def the_code_is_used(x: Examination) -> Iterator[Finding]:
             chapter="11",
             sure="likely",
             after=CAUSES,
+            bars=bars,
         )
     elif unused:
         yield Finding(
@@ -46,6 +48,7 @@ def the_code_is_used(x: Examination) -> Iterator[Finding]:
             chapter="06",
             sure="likely",
             level=NOTE,
+            bars=bars,
         )
 
 
@@ -76,6 +79,10 @@ def codes_lie_where_the_prior_draws(x: Examination) -> Iterator[Finding]:
                 "the KL has the wrong sign",
                 "KL averaged over the code",
                 "codes without noise",
+            ),
+            bars=(
+                *((f"unit {number}", float(value)) for number, value in enumerate(total)),
+                ("the prior", 1.0),
             ),
         )
 

@@ -1,14 +1,32 @@
 """Evaluation: whether the figures that were looked at say what they seem to say."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from companion.diagnosis.examination import Examination
+from companion.diagnosis.keras_patient import KerasPatient
 from companion.diagnosis.report import NOTE, Finding
 
 SMALL = 16  # images per batch, so that a small set has several batches
 FEWEST = 4
+SIZES = (16, 32, 64)  # of the batches of an evaluation
+LIKE_LAST = 0.25  # of the way from the last batch to the mean: what lies nearer to the last batch is its loss
+DIFFERENT = 0.05  # relative: how far the last batch must lie from the mean
+
+
+class Evaluated(NamedTuple):
+    """What ``evaluate`` gives for two kinds of images, the mean of what it gives for each, and for the second alone."""
+
+    both: float
+    mean: float
+    last: float
+
+    def is_of_the_last(self) -> bool:
+        """Whether it is the figure of the second kind; not where the two kinds hardly differ."""
+        gap = abs(self.last - self.mean)
+        return gap > DIFFERENT * abs(self.mean) and abs(self.both - self.last) < LIKE_LAST * gap
 
 
 def the_model_generalises(x: Examination) -> Iterator[Finding]:
@@ -37,6 +55,7 @@ def the_model_generalises(x: Examination) -> Iterator[Finding]:
             mend="keras.callbacks.EarlyStopping(restore_best_weights=True), a smaller network, or more images",
             chapter="11",
             sure="likely",
+            bars=(("training", float(a.mean())), ("validation", float(b.mean()))),
         )
 
 
@@ -55,6 +74,7 @@ def the_history_is_the_loss(x: Examination) -> Iterator[Finding]:
             meaning="What is recorded is not what is minimised: a metric that is never updated, or a constant.",
             mend="self.loss_tracker.update_state(loss) in train_step, and list it under metrics",
             chapter="05",
+            bars=tuple((f"epoch {number}", float(value)) for number, value in enumerate(values, start=1)),
         )
     elif not np.isfinite(values).all():
         yield Finding(
@@ -67,6 +87,37 @@ def the_history_is_the_loss(x: Examination) -> Iterator[Finding]:
             chapter="11",
             after=("extreme log variances", "pixels outside 0 to 1", "pixels that are no numbers"),
         )
+
+
+def evaluation_is_over_all_images(x: Examination) -> Iterator[Finding]:
+    """The loss of images followed by others, in batches of three sizes, beside that of the others and of both."""
+    half = x.some[: max(SIZES)]
+    if not isinstance(x.patient, KerasPatient) or len(half) < max(SIZES):
+        return
+    exchanged = half.min() + half.max() - half
+    seen = {}
+    for size in SIZES:
+        pair = [x.patient.loss_of_all(images, size) for images in (half, exchanged)]
+        both = x.patient.loss_of_all(np.concatenate([half, exchanged]), size)
+        if both is None or pair[0] is None or pair[1] is None:
+            return
+        seen[size] = Evaluated(both, float(np.mean([pair[0], pair[1]])), pair[1])
+        if not seen[size].is_of_the_last():
+            return
+    said = ", ".join(f"{each.both:.4g} in batches of {size}" for size, each in seen.items())
+    mean = seen[min(SIZES)].mean
+    yield Finding(
+        name="an evaluation of the last batch",
+        stage="evaluation",
+        figure=f"on {len(half)} images and as many with black and white exchanged, evaluate gives {said}, as on the "
+        f"last batch alone; the mean is {mean:.4g}",
+        healthy="the mean over all images, in batches of any size",
+        meaning="What test_step returns is the loss of one batch, and Keras keeps what came last. So the validation "
+        "loss is that of a few images, and noisy.",
+        mend="self.loss_tracker.update_state(loss), and return {m.name: m.result() for m in self.metrics}",
+        chapter="11",
+        bars=(*((f"batches of {size}", each.both) for size, each in seen.items()), ("the mean", mean)),
+    )
 
 
 def the_loss_is_explained(x: Examination) -> Iterator[Finding]:
@@ -86,4 +137,9 @@ def the_loss_is_explained(x: Examination) -> Iterator[Finding]:
         )
 
 
-EXAMINE = (the_history_is_the_loss, the_model_generalises, the_loss_is_explained)
+EXAMINE = (
+    the_history_is_the_loss,
+    evaluation_is_over_all_images,
+    the_model_generalises,
+    the_loss_is_explained,
+)

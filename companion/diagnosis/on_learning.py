@@ -31,6 +31,23 @@ def every_weight_moves(x: Examination) -> Iterator[Finding]:
     )
 
 
+def exponentials_have_range(x: Examination) -> Iterator[Finding]:
+    """A log variance of 12 gives a variance of 163,000, which half precision cannot hold."""
+    if not isinstance(x.patient, KerasPatient) or x.encoded is None or "log" not in x.kind:
+        return
+    kind = x.patient.overflows(x.some[:BATCH])
+    if kind is not None:
+        yield Finding(
+            name="an exponential in half precision",
+            stage="loss",
+            figure=f"the encoder's second output is {kind}; with a log variance of 12 the loss is not finite",
+            healthy="a finite loss: the log variance is cast to float32 first",
+            meaning="float16 ends at 65,504, which exp reaches at 11.1. One wide cloud makes the loss infinite.",
+            mend='z_log_var = ops.cast(z_log_var, "float32"), or Dense(latent_dim, dtype="float32")',
+            chapter="02",
+        )
+
+
 def _are_of_the_decoder(paths: list[str]) -> bool:
     return all("decoder" in path for path in paths)
 
@@ -64,4 +81,4 @@ def _is_a_variable(value: Any) -> bool:
     return type(value).__name__ in {"ResourceVariable", "Variable"} and "tensorflow" in type(value).__module__
 
 
-EXAMINE = (every_variable_is_tracked, every_weight_moves)
+EXAMINE = (exponentials_have_range, every_variable_is_tracked, every_weight_moves)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from companion.diagnosis.bars import svg
+
 #: What is wrong further up spoils the measurements further down, so it is mended first.
 STAGES = ("data", "loss", "sampling", "learning", "codes", "evaluation")
 FAULT, NOTE = "fault", "note"
@@ -18,6 +20,7 @@ class Finding:
     ``figure`` is what was measured, with its unit, ``healthy`` what a healthy model shows; ``meaning`` says in a
     sentence or two what follows, ``mend`` the call or line that mends it, ``chapter`` where the book explains it.
     ``sure`` is *certain* (an identity is broken), *likely* or *possible*. ``after`` names findings that explain it.
+    ``bars`` are the figures behind ``figure`` by name, which a page draws.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Finding:
     sure: str = "certain"
     level: str = FAULT
     after: tuple[str, ...] = ()
+    bars: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,13 @@ class Report:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        def cell(text: str) -> str:
-            return f"<td>{html.escape(text)}</td>"
+        def cell(text: str, picture: str = "") -> str:
+            return f"<td>{html.escape(text)}{picture}</td>"
 
         rows = [
-            "<tr>" + "".join(map(cell, (f.name, f.figure, f.healthy, f.meaning, f.mend, f.chapter))) + "</tr>"
+            f"<tr>{cell(f.name)}{cell(f.figure, svg(f.bars, f.name))}"
+            + "".join(map(cell, (f.healthy, f.meaning, f.mend, f.chapter)))
+            + "</tr>"
             for f in self.findings
         ]
         names = ("Finding", "Measured", "Healthy", "What it means", "What mends it", "Chapter")
@@ -106,8 +112,13 @@ class Report:
 
 
 def ordered(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Findings by stage, faults before notes; within a stage in the order in which they were found."""
-    return tuple(sorted(findings, key=lambda each: (each.level != FAULT, STAGES.index(each.stage))))
+    """Findings by stage, faults before notes; within a stage in the order in which they were found.
+
+    What two measurements agree on is one finding, the first.
+    """
+    once = {finding.name: finding for finding in reversed(findings)}
+    kept = [finding for finding in findings if once[finding.name] is finding]
+    return tuple(sorted(kept, key=lambda each: (each.level != FAULT, STAGES.index(each.stage))))
 
 
 def _rows(finding: Finding) -> list[str]:

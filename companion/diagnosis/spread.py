@@ -1,6 +1,6 @@
 """What a model's second output means: a log variance, a log standard deviation, a standard deviation or a variance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +31,10 @@ def kl_to_standard_normal(mean: np.ndarray, spread: np.ndarray, kind: str) -> np
     return 0.5 * np.sum(mean**2 + variance - 1 - np.log(variance), axis=1)
 
 
-def guess(mean: np.ndarray, spread: np.ndarray, z: np.ndarray) -> Guess | None:
-    """What ``spread`` means, judged by draws ``z`` ``(n, latent_dim)``; None where there are too few, or no noise.
+def guess(
+    mean: np.ndarray, spread: np.ndarray, z: np.ndarray, kinds: Iterable[str] = STANDARD_DEVIATIONS
+) -> Guess | None:
+    """Which of ``kinds`` ``spread`` is, judged by draws ``z`` ``(n, latent_dim)``; None where too few or without noise.
 
     If the standard deviation is right, (z - mean) / sd has the variance 1 wherever the output is small or large. The
     draws are sorted by the output into bins; the meaning whose bins are nearest to 1, up to one factor, is taken.
@@ -43,9 +45,9 @@ def guess(mean: np.ndarray, spread: np.ndarray, z: np.ndarray) -> Guess | None:
         return None
     order = np.array_split(np.argsort(s), BINS)
     found = []
-    for kind, deviation in STANDARD_DEVIATIONS.items():
+    for kind in kinds:
         with np.errstate(all="ignore"):
-            scaled = noise / deviation(s)
+            scaled = noise / STANDARD_DEVIATIONS[kind](s)
         if ("log" not in kind and s.min() < 0) or not np.isfinite(scaled).all():
             continue
         logs = np.log([np.sqrt(np.mean(scaled[chosen] ** 2)) for chosen in order])

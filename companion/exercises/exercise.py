@@ -101,6 +101,10 @@ class Exercise:
             if isinstance(outcome, Verdict):
                 return outcome
             came.append(outcome)
+        return self.verdict_on(cases, came)
+
+    def verdict_on(self, cases: list[Case], came: list[Any]) -> Verdict:
+        """The verdict on the results of an answer, ``came[i]`` being that on ``cases[i]``."""
         wrong = [
             i for i, case in enumerate(cases) if not values.close(came[i], _values(case.expected), self.rtol)
         ]
@@ -152,7 +156,12 @@ class Exercise:
                     as_handed_out(self.name) if mistake.untouched else failed(self.name, *told, mistake.hint)
                 )
         hint = general_hint(came[first], expected, is_one_number=self.kind == "compute")
-        return failed(self.name, *told, hint or f"`exercises.{self.name}.hint()` gives one.")
+        return failed(self.name, *told, hint or self.no_hint)
+
+    @property
+    def no_hint(self) -> str:
+        """What is said in place of a hint where the mistake was not recognised."""
+        return f"`exercises.{self.name}.hint()` gives one."
 
     def _is(self, mistake: Mistake, cases: list[Case], came: list[Any]) -> bool:
         """Whether the answer is wrong in this way: on every case its result equals that of the mistake."""

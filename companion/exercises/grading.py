@@ -14,12 +14,12 @@ import re
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from companion.errors import BadInput
-from companion.exercises.channel import Ended
+from companion.exercises.channel import GLANCE, Ended
 from companion.exercises.judging import CHECKS_THAT_COUNT
 from companion.exercises.notebook import (
     Unreadable,
@@ -117,7 +117,14 @@ class Grading:
         """The rows of each notebook, in the order of ``paths``."""
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                return list(pool.map(self.grade, paths))
+                futures = [pool.submit(self.grade, path) for path in paths]
+                left = set(futures)
+                while left:
+                    # Python notices an interrupt that comes just as a wait begins only once that wait is over.
+                    done, left = wait(left, GLANCE, FIRST_COMPLETED)
+                    for each in done:
+                        each.result()
+                return [each.result() for each in futures]
             except BaseException:  # an interrupt: notebooks that run now are ended, the others do not begin
                 self.close()
                 pool.shutdown(wait=False, cancel_futures=True)

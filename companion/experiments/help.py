@@ -19,7 +19,7 @@ SETTING_HELP = {
     "binarize": f"{', '.join(data.BINARIZATIONS)}: how grey pixels become black and white",
     "likelihood": f"p(x|z): {', '.join(LIKELIHOODS)}",
     "seed": "fixes weights, noise, order and binarisation",
-    "k": "samples per image in the bound on the log likelihood",
+    "k": "samples per image in the bound on the log evidence",
     "images": "how many test images get that bound (default: all)",
     "variant": "module:Class of a subclass of the model, trained in its place",
 }

@@ -2,10 +2,13 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from companion import data
+from companion.backend_needed import backend_named
 from companion.data import Dataset
+from companion.distribute import Plan, check_run
 from companion.errors import BadInput
 from companion.experiments.folder import Record, RunFolder, describe_file
 from companion.experiments.settings import MODELS, Settings, contradictions
@@ -13,13 +16,19 @@ from companion.experiments.settings import MODELS, Settings, contradictions
 Folder = str | os.PathLike[str]
 
 
-def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = False) -> Record:
+def run(
+    settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = False, plan: Plan | None = None
+) -> Record:
     """Train and evaluate a model with ``settings``; return the content of ``out/run.json``.
 
     All figures are in nats per image. After every epoch ``out`` holds the model and a run.json that names it, so that
     ``resume=True`` continues after any stop, with the same batches and noise, and loses at most one epoch. Resuming
     with more ``epochs`` trains a finished run further; resuming a finished run otherwise changes nothing. With dynamic
     binarisation the test images are binarised once, statically. With ``quiet`` no progress is printed.
+
+    A ``plan`` of :func:`companion.distribute.plan` spreads the training over several devices or processes; each process
+    calls this with its own plan and the same ``out``. Only the chief writes there and evaluates; the record of another
+    worker has no test. To go on after any of them has stopped, start all of them again with ``resume=True``.
 
     Raises :class:`~companion.errors.BadInput`, before any training, for a data set that cannot be read, more
     ``images`` than there are, and an ``out`` that is a file, cannot be written, is in use, or is not empty. On resuming
@@ -28,7 +37,9 @@ def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = 
     Raises OSError where the disk is full; the last complete epoch is kept. Taught in chapter 11.
     """
     folder = RunFolder(out)
-    with folder.claimed(resume):
+    if plan is not None:
+        check_run(plan, backend_named(), settings.model, settings.options, settings.batch_size)
+    with folder.claimed(resume) if plan is None or plan.is_chief else nullcontext():
         record = _record_to_resume(folder, settings) if resume else None
         if record and record["complete"] and record["epochs_done"] >= settings.epochs:
             if not quiet:
@@ -41,7 +52,7 @@ def run(settings: Settings, out: Folder, resume: bool = False, *, quiet: bool = 
         # Last, since importing Keras takes ten seconds.
         from companion.experiments import training
 
-        return training.train(settings, dataset, digest, folder, record, quiet)
+        return training.train(settings, dataset, digest, folder, record, quiet, plan)
 
 
 def load(out: Folder) -> tuple[Any, Record]:

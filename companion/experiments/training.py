@@ -4,6 +4,7 @@ import importlib
 import itertools
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from companion import data, evaluation, machine
 from companion.data import Dataset
+from companion.distribute import Plan, engines
 from companion.errors import BadInput
 from companion.experiments.backend import check_same
 from companion.experiments.folder import FINAL_MODEL, SCHEMA, Record, RunFolder, checkpoint_name
@@ -30,36 +32,35 @@ def train(
     folder: RunFolder,
     record: Record | None,
     quiet: bool,
+    plan: Plan | None = None,
 ) -> Record:
-    """Train from the last epoch in ``record`` (None: from the start) to ``settings.epochs``, evaluate, and record."""
+    """Train from the last epoch in ``record`` (None: from the start) to ``settings.epochs``, evaluate, and record.
+
+    With a ``plan``, several devices train together; only its chief evaluates and writes into the folder.
+    """
     if record is not None:
         check_same(keras.backend.backend(), record.get("backend"))
-    if not quiet:
-        say(f"{settings.model} on {dataset!r}")
-        say(f"{keras.backend.backend()} on {machine.device()}")
-    # The networks and batches have their own seeds; this one is for draws of a family without a seed.
-    keras.utils.set_random_seed(settings.seed)
-    if record is None:
-        num_classes = dataset.num_classes if MODELS[settings.model].labels else None
-        steps = math.ceil(len(dataset.x_train) / settings.batch_size)
-        model = build(settings, dataset.image_shape, num_classes, steps)
-        if settings.output_bias:
-            _start_at_mean(model, dataset)
-        record = _first_record(settings, dataset, dataset_sha256, model)
-        folder.commit(record, checkpoint_name(0), model.save)
-    else:
-        model = load_model(folder.checkpoint(record), settings)
-        record = {
-            **record,
-            "settings": settings.recorded(),
-            "complete": False,
-            "test": None,
-            **_circumstances(),
-        }
-    if record["epochs_done"] < settings.epochs:
-        _fit(model, settings, dataset, folder, record, quiet)
+    chief = plan is None or plan.is_chief
+    with engines.started(plan) as engine:
+        if not quiet:
+            say(f"{settings.model} on {dataset!r}")
+            say(f"{keras.backend.backend()} on {machine.device()}")
+        # The networks and batches have their own seeds; this one is for draws of a family without a seed.
+        keras.utils.set_random_seed(settings.seed)
+        with engine.scope() if engine else nullcontext():
+            begun = record is None
+            model, record = _begun(settings, dataset, dataset_sha256, folder, record)
+        if begun and chief:
+            folder.commit(record, checkpoint_name(0), model.save)
+        if record["epochs_done"] < settings.epochs:
+            _fit(model, settings, dataset, folder if chief else None, record, quiet, engine)
+    if not chief:
+        return record
     # Copied before the evaluation, which changes the state of the noise, so that a run can be trained further.
-    trained = folder.copy_of(folder.checkpoint(record))
+    checkpoint = folder.checkpoint(record)
+    trained = folder.copy_of(checkpoint)
+    if engine:  # what the replicas trained, on one device
+        model = load_model(checkpoint, settings)
     if not quiet:
         say(f"evaluating, with k={settings.k}")
     started = time.perf_counter()
@@ -69,6 +70,28 @@ def train(
     _note_memory(record)
     folder.commit(record, FINAL_MODEL, trained)
     return record
+
+
+def _begun(
+    settings: Settings,
+    dataset: Dataset,
+    dataset_sha256: str | None,
+    folder: RunFolder,
+    record: Record | None,
+) -> tuple[keras.Model, Record]:
+    """A new model with its first record, or those of the run that ``record`` resumes."""
+    if record is not None:
+        resumed = {"settings": settings.recorded(), "complete": False, "test": None, **_circumstances()}
+        return load_model(folder.checkpoint(record), settings), {**record, **resumed}
+    num_classes = dataset.num_classes if MODELS[settings.model].labels else None
+    steps = math.ceil(len(dataset.x_train) / settings.batch_size)
+    model = build(settings, dataset.image_shape, num_classes, steps)
+    model.optimizer.build(
+        model.trainable_variables
+    )  # fit would, but under a strategy they belong to its scope
+    if settings.output_bias:
+        _start_at_mean(model, dataset)
+    return model, _first_record(settings, dataset, dataset_sha256, model)
 
 
 def build(
@@ -199,7 +222,13 @@ def _circumstances() -> dict[str, Any]:
 
 
 def _fit(
-    model: keras.Model, settings: Settings, dataset: Dataset, folder: RunFolder, record: Record, quiet: bool
+    model: keras.Model,
+    settings: Settings,
+    dataset: Dataset,
+    folder: RunFolder | None,
+    record: Record,
+    quiet: bool,
+    engine: engines.Engine | None,
 ) -> None:
     done = record["epochs_done"]
     batches = data.Batches(
@@ -212,9 +241,11 @@ def _fit(
     )
     # The keeper comes first, so that an epoch is saved before it is announced.
     callbacks = [Keeper(folder, record), *progress_callbacks(quiet, done, settings.epochs, len(batches))]
-    model.fit(
-        batches, initial_epoch=done, epochs=settings.epochs, shuffle=False, verbose=0, callbacks=callbacks
-    )
+    span: dict[str, Any] = {"initial_epoch": done, "epochs": settings.epochs, "callbacks": callbacks}
+    if engine:
+        engine.fit(model, batches, **span)
+    else:
+        model.fit(batches, shuffle=False, verbose=0, **span)
 
 
 def _labels(settings: Settings, dataset: Dataset) -> np.ndarray | None:
@@ -227,9 +258,9 @@ def _labels(settings: Settings, dataset: Dataset) -> np.ndarray | None:
 
 
 class Keeper(keras.callbacks.Callback):
-    """Writes the whole model and its record to disk after each epoch."""
+    """Writes the whole model and its record to disk after each epoch; without a folder it keeps the record alone."""
 
-    def __init__(self, folder: RunFolder, record: Record) -> None:
+    def __init__(self, folder: RunFolder | None, record: Record) -> None:
         super().__init__()
         self.folder, self.record = folder, record
         self.started = 0.0
@@ -245,7 +276,8 @@ class Keeper(keras.callbacks.Callback):
         record["seconds"]["train"] = round(record["seconds"]["train"] + seconds, 2)
         record["epochs_done"] = epoch + 1
         _note_memory(record)
-        self.folder.commit(record, checkpoint_name(epoch + 1), self.model.save)
+        if self.folder is not None:
+            self.folder.commit(record, checkpoint_name(epoch + 1), self.model.save)
 
 
 def _check_finite(what: str, value: float | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from companion.explorers.control import training_control
 from companion.explorers.recording import names as recorded_names
+from companion.explorers.trained_here import load_trained
 from companion.explorers.widget import explorer
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "hierarchy",
     "importance_samples",
     "latent_plane",
+    "load_trained",
     "probability_flow",
     "recorded_names",
     "reparameterization",
+    "trainer",
     "training_control",
 ]
 
@@ -105,3 +108,14 @@ def probability_flow(**start: Any) -> Any:
     for or -1, and ``guidance`` from 0 to 3. Taught in chapter 16.
     """
     return explorer("probability_flow", **start)
+
+
+def trainer(**start: Any) -> Any:
+    """Train a VAE of small digits in the page, and watch its codes, its pictures and its loss as it learns.
+
+    ``start`` may hold ``beta``, ``rate``, the learning rate, ``hidden``, the units of each hidden layer, ``latent``,
+    the numbers of a code, ``seed``, ``same``, whether starting over repeats the run, ``slow`` for slow motion, and
+    ``z``, the place of the cross. What was trained can be downloaded and read by :func:`load_trained`. Taught in
+    chapter 00.
+    """
+    return explorer("trainer", **start)

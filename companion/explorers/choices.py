@@ -249,6 +249,16 @@ CHOICES: Mapping[str, Choice] = {
         "{neg_elbo:.1f} nats per unseen image",
         models.denoising_vae, _restored_decibels, _restored,
     ),
+    "frame_code": Choice(
+        "14", "numbers in the code of a frame", (1, 2, 4, 8), 2,
+        ELBO,
+        models.vae_of_frames, inputs=models.frames_of_poles, own={"latent_dim": None},
+    ),
+    "precision": Choice(
+        "15", "precision of the layers", ("float32", "mixed_bfloat16", "mixed_float16"), "float32",
+        ELBO,
+        models.vae_in_precision,
+    ),
     "prior": Choice(
         "16", "prior, learned together with the networks", ("standard", "mixture", "vamp", "flow"), "vamp",
         ELBO,

@@ -154,3 +154,33 @@ def vae_with_prior(value: str, shape: Shape, settings: Settings) -> Any:
     from companion.priors import PriorVAE
 
     return PriorVAE(**_networks(PriorVAE, shape, settings), prior=value, components=30)
+
+
+def frames_of_poles(value: int, images: np.ndarray, labels: Any) -> np.ndarray:
+    """As many frames of a cart and its pole as there are ``images``, at places and angles drawn evenly."""
+    from companion.world_model.frames import TRACK, draw
+
+    drawn = np.random.default_rng(len(images)).uniform(-1, 1, size=(len(images), 4))
+    return draw(drawn * [TRACK, 0.0, 0.21, 0.0])
+
+
+def vae_of_frames(value: int, shape: Shape, settings: Settings) -> Any:
+    """A VAE of frames of a cart and its pole, with ``value`` numbers in a code."""
+    from companion.vae import VAE
+    from companion.world_model.frames import HEIGHT, WIDTH
+
+    return VAE(**_networks(VAE, (HEIGHT, WIDTH, 1), settings, latent_dim=value))
+
+
+def vae_in_precision(value: str, shape: Shape, settings: Settings) -> Any:
+    """A VAE whose layers compute in the precision that Keras calls ``value``; its bound is computed in float32."""
+    import keras
+
+    from companion.vae import VAE
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(value)
+    try:
+        return VAE(**_networks(VAE, shape, settings))
+    finally:
+        keras.config.set_dtype_policy(before)

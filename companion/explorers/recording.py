@@ -7,7 +7,7 @@ decoded from them; the front end is tested against these.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,18 @@ def read(name: str, place: Path | None = None) -> Recorded:
             f"the explorer {name!r} was recorded with schema {facts.get('schema')!r}: expected {SCHEMA}, which "
             f"companion {companion.__version__} reads; record it again with python -m companion.explorers {name}."
         )
-    return recorded
+    return supplied(recorded)
+
+
+def supplied(recorded: Recorded) -> Recorded:
+    """``recorded`` with the images that its ``shown`` names as ``data``: they are read where it is shown, not kept."""
+    name = recorded.facts["shown"].get("data")
+    if name is None:
+        return recorded
+    from companion.explorers.supplies import images_of
+
+    facts = {**recorded.facts, "shown": {**recorded.facts["shown"], **images_of(name)}}
+    return replace(recorded, facts=facts)
 
 
 def names(place: Path | None = None) -> list[str]:

@@ -18,7 +18,15 @@ from companion.explorers.recording import Recorded, read
 
 FRONT = Path(__file__).resolve().parent / "front"
 #: The order in which the parts are joined; the parts of the explorers come between the two groups.
-SHARED, LAST = ("numbers.js", "decoders.js", "stage.js", "gaussians.js"), ("mount.js",)
+SHARED = ("elements.js", "numbers.js", "decoders.js", "stage.js", "gaussians.js")
+LAST = ("mount.js",)
+TRAINER = tuple(
+    f"{name}.js"
+    for name in (
+        *("npz", "trainer_core", "trainer_room", "trainer_style"),
+        *("trainer_plane", "trainer_curves", "trainer_pictures"),
+    )
+)
 WITHOUT_ANYWIDGET = (
     "This explorer moves in a notebook that has the package anywidget: call `pip install anywidget`, restart the "
     "kernel and run the cell again. In the book it moves without it."
@@ -31,7 +39,7 @@ def front_end() -> str:
     The same text is the widget's module and, inside a function, the book's script.
     """
     own = sorted(path.name for path in FRONT.glob("explore_*.js"))
-    parts = [(FRONT / name).read_text(encoding="utf-8") for name in (*SHARED, *own, *LAST)]
+    parts = [(FRONT / name).read_text(encoding="utf-8") for name in (*SHARED, *TRAINER, *own, *LAST)]
     return "\n".join(parts)
 
 

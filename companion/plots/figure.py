@@ -17,6 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from companion.errors import BadInput
 
@@ -137,7 +139,7 @@ class BookFigure(Figure):
         metadata |= {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         buffer = BytesIO()
         self.canvas.print_figure(buffer, format=kind, dpi=DPI, facecolor=CARD, metadata=metadata)
-        return buffer.getvalue()
+        return _in_fewest_bytes(buffer.getvalue()) if kind == "png" else buffer.getvalue()
 
     def save(self, path: str | Path) -> Path:
         """Write the figure to ``path``, a name ending in ``.png`` or ``.svg``, and return the path.
@@ -163,6 +165,26 @@ class BookFigure(Figure):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook stores: the picture in base64, which every version of IPython takes, and its alt text."""
         return {"image/png": b64encode(self.image_bytes()).decode("ascii"), "text/plain": self.alt_text}
+
+
+def _in_fewest_bytes(png: bytes) -> bytes:
+    """The same pixels and words: a card has nothing transparent, and few colours are smaller as a palette."""
+    with Image.open(BytesIO(png)) as picture:
+        words = PngInfo()
+        for name, text in picture.info.items():
+            if isinstance(text, str):
+                words.add_itxt(str(name), text)
+        dpi, opaque = picture.info.get("dpi", (DPI, DPI)), picture.convert("RGB")
+    forms = [opaque]
+    if colours := opaque.getcolors(256):
+        palette = opaque.quantize(len(colours))
+        forms += [palette] if palette.convert("RGB").tobytes() == opaque.tobytes() else []
+    sizes = [png]
+    for form in forms:
+        buffer = BytesIO()
+        form.save(buffer, "PNG", optimize=True, pnginfo=words, dpi=dpi)
+        sizes.append(buffer.getvalue())
+    return min(sizes, key=len)
 
 
 def trim_height(figure: BookFigure) -> None:

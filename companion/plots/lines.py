@@ -33,12 +33,15 @@ def line_plot(
     hlines: Mapping[str, float] | None = None,
     xscale: str = "linear",
     yscale: str = "linear",
+    extremes: bool = True,
 ) -> BookFigure:
     """Draw up to seven lines by name: densities, gradients, a bound against the number of samples.
 
     A line is ``(x, y)`` or ``(x, y, spread)``, each ``(n,)``; a spread is drawn as a band from y - spread to
     y + spread. ``hlines`` maps names to levels, drawn as dotted lines. ``alt`` says what the figure is about; the ends
-    and extremes of the lines are added to it. Scales are ``"linear"``, ``"log"`` or ``"symlog"``.
+    of the lines are added to it, and with ``extremes`` the places between them where a line is lowest or highest. Leave
+    these out for a noisy line, on which another run has them elsewhere. Scales are ``"linear"``, ``"log"`` or
+    ``"symlog"``.
 
     Raises :class:`~companion.errors.BadInput` for unequal lengths, NaN, infinity, nothing to draw and an unknown scale.
     Taught in chapter 04, objectives.
@@ -55,7 +58,7 @@ def line_plot(
                 f"{way}='log' for values down to {lowest:g}: expected values above 0; pass {way}='symlog'."
             )
     levels = {str(label): float(as_series(label, [level])[0]) for label, level in (hlines or {}).items()}
-    said = [_line_words(label, line[0], line[1]) for label, line in lines.items()]
+    said = [_line_words(label, line[0], line[1], extremes) for label, line in lines.items()]
     said += [f"{label} at {number(level, 4)}" for label, level in levels.items()]
     with book_style():
         figure = BookFigure(6.6, 3.7, alt_text=f"{alt.rstrip('.')}. {'; '.join(said)}.")
@@ -96,8 +99,10 @@ def _checked_line(label: str, line: Any) -> tuple[np.ndarray, ...]:
     return tuple(part[order] for part in parts)
 
 
-def _line_words(label: str, x: np.ndarray, y: np.ndarray) -> str:
+def _line_words(label: str, x: np.ndarray, y: np.ndarray, extremes: bool) -> str:
     words = f"{label}: {number(y[0], 4)} at {number(x[0])}, {number(y[-1], 4)} at {number(x[-1])}"
+    if not extremes:
+        return words
     low, high = y.argmin(), y.argmax()
     if y[low] < min(y[0], y[-1]):
         words += f", lowest {number(y[low], 4)} at {number(x[low])}"

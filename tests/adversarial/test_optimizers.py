@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras.optimizers import SGD, Adam, LossScaleOptimizer
 
-from companion.adversarial import OptimizerPerPlayer
+from companion.adversarial import VAEGAN, OptimizerPerPlayer
 from companion.errors import BadInput
 
 
@@ -107,3 +107,12 @@ def test_an_optimizer_that_scales_the_loss_is_refused(bad):
         OptimizerPerPlayer(bad(), "adam")
     with pytest.raises(BadInput, match="scales the loss"):
         OptimizerPerPlayer("adam", bad())
+
+
+def test_no_weight_moves_before_every_loss_is_known():
+    """The encoder's and the decoder's feature loss see one reconstruction; they part where a decoder has moved."""
+    model = VAEGAN(**VAEGAN.build_networks((8, 8, 1), 2, hidden=(8,), seed=0), seed=0)
+    model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=1)
+    images = np.random.default_rng(0).random((24, 8, 8, 1)).astype("float32")
+    history = model.fit(images, batch_size=8, epochs=60, verbose=0).history
+    np.testing.assert_allclose(history["encoder_loss"], history["decoder_loss"], rtol=1e-5)

@@ -173,7 +173,8 @@ def test_the_temperature_falls_with_the_steps():
 def test_rows_of_a_trained_codebook_come_from_the_first_batch_and_are_reset():
     case = "vq_vae with a trained codebook"
     model = new_model(case, still())
-    vectors = np.reshape(model.encoder(IMAGES, training=True), (-1, 4))  # scaled by the batch, as in training
+    encoded = keras.ops.convert_to_numpy(model.encoder(IMAGES, training=True))
+    vectors = np.reshape(encoded, (-1, 4))  # scaled by the batch, as in training
 
     def is_from_the_batch():
         rows = keras.ops.convert_to_numpy(model.quantizer.embeddings)

@@ -128,13 +128,13 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_outputs_that_are_no_logits_are_refused_whatever_makes_them(name):
     make, ending = REFUSED[name]
-    with pytest.raises(BadInput, match=f"decoder ends in {ending}.*expected logits.*activation=None"):
+    with pytest.raises(BadInput, match=f"decoder ends in {ending}.*Expected logits.*activation=None"):
         VAE(decoder=make())
 
 
 @pytest.mark.parametrize("clip", [lambda h: ops.clip(h, -3, 3), lambda h: ops.maximum(h, -3.0)])
 def test_a_narrow_bound_on_logits_is_warned_of(clip):
-    with pytest.warns(UserWarning, match="decoder ends in .*-3.*expected logits"):
+    with pytest.warns(UserWarning, match="decoder ends in .*-3.*Expected logits"):
         VAE(decoder=decoder(clip))
 
 

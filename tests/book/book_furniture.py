@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import cite_this  # noqa: E402
 import errata_rows  # noqa: E402
+import patient_rows  # noqa: E402
 import times  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("book")
@@ -63,6 +64,25 @@ def test_page_shows_exactly_the_run_times(book):
     assert [tuple(row) for row in table_rows(page, "run-times")] == times.rows_of(record)
     words = " ".join(page.select_one("article").get_text(" ").split())
     assert times.conditions(record) in words and times.whole_run(record) in words
+
+
+def test_page_shows_the_patients_as_recorded(book):
+    record, page = patient_rows.read_record(ROOT), book.pages["book/diagnosis.html"]
+    names = re.findall(
+        r"^```\{patient\} (.+)$", (ROOT / "book/diagnosis.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    shown = page.select("div.patient")
+    assert len(shown) == len(names) > 30
+    for name, body in zip(names, shown, strict=True):
+        row = {**record["sick"], **record["healthy"]}[name]
+        # Sphinx sets quotes and dots as a printer does.
+        words = " ".join(body.get_text().split()).replace("\u2019", "'").replace("\u2026", "...")
+        finding = row["findings"][0]
+        assert finding["name"] in words and row["call"] in words
+        assert patient_rows.true_minus(" ".join(finding["figure"].split())) in words
+        assert bool(body.select("img")) == (name in record["pictures"])
+    rows = [tuple(row) for row in table_rows(page, "patients")]
+    assert rows == patient_rows.patients.matrix(record)
 
 
 # ---- Citing and licences
@@ -159,7 +179,7 @@ def test_every_file_of_others_in_the_pages_is_accounted_for(book):
     named = set(re.findall(r"[\w./-]+", " ".join(licence_table(book, "In the built pages"))))
     ours = {path.name for path in (ROOT / "book" / "assets").iterdir()}
     explorers = {path.parent.name for path in (ROOT / "results" / "explorers").glob("*/explorer.json")}
-    ours |= {f"{name}.js" for name in {"front_end", *explorers}}
+    ours |= {f"{name}.js" for name in {"front_end", "answers", *explorers}}
     static = book.html / "_static"
     files = [path.relative_to(static) for path in sorted(static.rglob("*")) if path.is_file()]
     assert len(files) > 20

@@ -58,7 +58,8 @@ def test_make_book_runs_the_command_that_is_checked_here():
 
 
 def test_every_page_of_the_contents_is_built(book):
-    listed = re.findall(r"(?:root|file):\s*([\w/]+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"(?m)^(?!\s*#).*?(?:root|file):\s*([\w/]+)", contents)
     assert len(listed) > 15
     assert [name for name in listed if f"{name}.html" not in book.pages] == []
 

@@ -16,10 +16,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("bo
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 # Every rule, also those that axe keeps turned off, such as the one on the size of targets; not those of level AAA.
-RUN_AXE = """async (areColours) => {
+RUN_AXE = """async ([areColours, known]) => {
     // What is laid out after the page has loaded has settled two frames later.
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const looks = new Set(known);
     if (areColours) LOOK_ALIKE
+    if (areColours && looks.size === known.length) return {found: [], looks: known};
     const chosen = rule => !rule.tags.includes('wcag2aaa') && /contrast|link-in-text/.test(rule.ruleId) === areColours;
     const found = await axe.run({include: [document], exclude: areColours ? ['[data-look-alike]'] : []}, {
         resultTypes: ['violations'],
@@ -27,29 +29,48 @@ RUN_AXE = """async (areColours) => {
         preload: false,
         runOnly: axe.getRules().filter(chosen).map(rule => rule.ruleId),
     });
-    return found.violations.map(({impact, id, nodes}) => ({impact, id, nodes: nodes.map(node => node.html)}));
+    const told = found.violations.map(({impact, id, nodes}) => ({impact, id, nodes: nodes.map(node => node.html)}));
+    return {found: told, looks: [...looks]};
 }"""
-# An element that looks like another one of the page has its contrast, too, and measuring contrast takes long: of all
-# elements that hold nothing but text, one is measured of those whose computed styles, as far as contrast and links in
-# text depend on them, agree from the element up to the body.
+# An element that looks like another one has its contrast, too, and measuring contrast takes long: of all elements with
+# text of their own, one is measured of those whose computed styles, as far as contrast and links in text depend on
+# them, agree from the element up to the body; on the pages that follow, none. axe leaves out an element with all that
+# is in it, so that one is left out only where nothing in it has to be measured.
 LOOK_ALIKE = """{
     const parts = ['color', 'backgroundColor', 'backgroundImage', 'opacity', 'fontSize', 'fontWeight', 'fontStyle',
         'textDecorationLine', 'borderBottomStyle', 'textShadow', 'mixBlendMode', 'filter', 'visibility', 'position'];
-    const looks = new Map(), seen = new Set();
+    // A short name of a long text: 64 bits.
+    const named = text => {
+        let [one, other] = [1, 2];
+        for (let place = 0; place < text.length; place++) {
+            one = Math.imul(one ^ text.charCodeAt(place), 0x9e3779b1);
+            other = Math.imul(other ^ text.charCodeAt(place), 0x85ebca77) + (one >>> 13) | 0;
+        }
+        return `${one >>> 0}-${other >>> 0}`;
+    };
+    const names = new Map(), measured = new Set();
     const look = element => {
         if (!element) return '';
-        if (!looks.has(element)) {
+        if (!names.has(element)) {
             const style = getComputedStyle(element);
             const own = [element.tagName, element.hasAttribute('disabled'), ...parts.map(part => style[part])];
-            looks.set(element, own.join('|') + '>' + look(element.parentElement));
+            names.set(element, named(own.join('|') + '>' + look(element.parentElement)));
         }
-        return looks.get(element);
+        return names.get(element);
     };
+    const hasText = element => [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     for (const element of document.body.querySelectorAll('*')) {
         element.removeAttribute('data-look-alike');
-        if (element.childElementCount || !element.textContent.trim()) continue;
-        seen.has(look(element)) ? element.setAttribute('data-look-alike', '') : seen.add(look(element));
+        // What a control shows is no text of the page.
+        const isControl = element.matches('input, select, textarea');
+        if (!isControl && !hasText(element) || looks.has(look(element))) continue;
+        looks.add(look(element));
+        for (let each = element; each; each = each.parentElement) measured.add(each);
     }
+    for (const element of document.body.querySelectorAll('*'))
+        // Only the outermost: axe compares every element with every one that is left out.
+        if (element.textContent.trim() && !measured.has(element) && measured.has(element.parentElement))
+            element.setAttribute('data-look-alike', '');
 }"""
 # A minor one remains: a formula that scrolls can be reached by the Tab key, as it must, and is no widget.
 BAD = {"moderate", "serious", "critical"}
@@ -61,49 +82,75 @@ KINDS = (
     "book/results.html",
     "search.html",
 )
+# Leaves of an article one part alone, under its headings: for what has come to life in it. axe takes a minute over
+# a whole chapter, which it has looked at here already.
+ALONE = """part => {
+    for (; !part.matches('article'); part = part.parentElement)
+        for (const other of [...part.parentElement.children])
+            if (other !== part && !/^H[1-6]$/.test(other.tagName)) other.remove();
+}"""
 NOTEBOOK = "chapters/02_notebook"
 SETTINGS = {"reduced_motion": "reduce", "color_scheme": "light"}
 
 
-def violations(tab, areas: tuple[str, ...] = ("structure", "colours")) -> list[str]:
-    """What axe finds bad on the page that the tab shows: impact, rule and the first element concerned."""
+class Looks(dict[str, list[str]]):
+    """The looks of elements that were measured on earlier pages of the same width, by colour scheme."""
+
+
+def violations(
+    tab, areas: tuple[str, ...] = ("structure", "colours"), looks: Looks | None = None, scheme: str = ""
+) -> list[str]:
+    """What axe finds bad on the page that the tab shows: impact, rule and the first element concerned.
+
+    Colours are measured of elements whose look is not among ``looks``, which then holds them, too.
+    """
     tab.evaluate(f"() => {{ if (!window.axe) {{ {AXE} }} }}")
-    return [
-        f"{found['impact']} {found['id']} ({len(found['nodes'])}): {found['nodes'][0][:150]}"
-        for area in areas
-        for found in tab.evaluate(RUN_AXE.replace("LOOK_ALIKE", LOOK_ALIKE), area == "colours")
-        if found["impact"] in BAD
-    ]
+    looks = Looks() if looks is None else looks
+    bad = []
+    for area in areas:
+        colours = area == "colours"
+        known = looks.get(scheme, []) if colours else []
+        told = tab.evaluate(RUN_AXE.replace("LOOK_ALIKE", LOOK_ALIKE), [colours, known])
+        if colours:
+            looks[scheme] = told["looks"]
+        bad += [
+            f"{found['impact']} {found['id']} ({len(found['nodes'])}): {found['nodes'][0][:150]}"
+            for found in told["found"]
+            if found["impact"] in BAD
+        ]
+    return bad
 
 
-def violations_in_both_schemes(seen: Watched) -> list[str]:
+def violations_in_both_schemes(seen: Watched, looks: Looks | None = None) -> list[str]:
     """The same in light and dark, without loading the page anew; only colours differ."""
     bad = []
     for scheme, areas in (("light", ("structure", "colours")), ("dark", ("colours",))):
         seen.tab.emulate_media(color_scheme=scheme)
         seen.tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-        bad += [f"{seen.name}, {scheme}: {found}" for found in violations(seen.tab, areas)]
+        bad += [f"{seen.name}, {scheme}: {found}" for found in violations(seen.tab, areas, looks, scheme)]
     seen.tab.emulate_media(color_scheme="light")
     return bad
 
 
 def test_no_page_has_a_violation(book, browser, address):
-    bad = []
+    bad, looks = [], Looks()
     with Watched(browser, address, viewport=DESKTOP, **SETTINGS) as seen:
         for name in book.readable:
             seen.open(address, name)
-            bad += violations_in_both_schemes(seen)
+            bad += violations_in_both_schemes(seen, looks)
     assert bad == []
 
 
 def test_no_page_has_a_violation_on_a_phone(book, browser, address):
-    bad = []
+    bad, looks = [], Looks()
     with Watched(browser, address, viewport=PHONE, **SETTINGS) as seen:
         for name in book.readable:
             seen.open(address, name)
             # The colours are those of a desk; looking at each letter's again takes most of the time.
             found = (
-                violations_in_both_schemes(seen) if name in KINDS else violations(seen.tab, ("structure",))
+                violations_in_both_schemes(seen, looks)
+                if name in KINDS
+                else violations(seen.tab, ("structure",))
             )
             bad += [f"{name}: {what}" for what in found]
     assert bad == []
@@ -155,6 +202,7 @@ STRANGERS = {
     "another class": '<p class="a">Dark</p><p class="a pale">Pale</p>',
     "another parent": '<p class="a">Dark</p><div class="pale"><p class="a">Pale</p></div>',
     "every other row": "<table><tr><td>Dark<tr><td>Pale<tr><td>Dark</table>",
+    "in a twin": '<div class="a">Dark<b>Dark</b></div><div class="a">Dark<b>Dark <i class="pale">Pale</i></b></div>',
     "its place among its like": '<div><p class="a">Dark</p><p class="a">Pale</p></div>',
 }
 
@@ -174,6 +222,26 @@ def test_of_elements_that_look_alike_only_true_twins_are_left_out(browser, tmp_p
         assert found.startswith("serious color-contrast (1)") and "Pale" in found
         # The dark twins, but for the first, are left out; so is one of the two dark rows.
         assert seen.tab.locator("[data-look-alike]").count() >= 9
+
+
+def test_what_an_earlier_page_showed_is_not_measured_again_and_what_is_new_is(browser, tmp_path: Path):
+    """Of three pages the second is like the first, and the third has a pale element besides."""
+    pages = {"first": "", "second": "<p class=a>Dark</p>", "third": STRANGERS["another parent"]}
+    for name, more in pages.items():
+        (tmp_path / f"{name}.html").write_text(
+            f"<!DOCTYPE html><html lang=en><title>{name}</title><style>{PALE} {{ color: #aaa }}</style>"
+            f'<main><h1>{name}</h1><p class="a">Dark</p>{more}</main>',
+            encoding="utf-8",
+        )
+    looks, found, count = Looks(), {}, {}
+    with served(tmp_path) as address, Watched(browser, address, **SETTINGS) as seen:
+        for name in pages:
+            seen.open(address, f"{name}.html")
+            found[name] = violations(seen.tab, ("colours",), looks, "light")
+            count[name] = len(looks["light"])
+    assert found["first"] == found["second"] == []
+    assert found["third"][0].startswith("serious color-contrast (1)") and "Pale" in found["third"][0]
+    assert count["first"] == count["second"] < count["third"]
 
 
 def test_the_check_sees_what_is_wrong(browser, tmp_path: Path):

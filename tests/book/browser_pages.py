@@ -24,8 +24,10 @@ HIDDEN_FORMULAS = """() => {
 }"""
 FORMULAS = "() => document.querySelectorAll('.drawn-math > svg, .drawn-equation-body > svg').length"
 # Pictures that did not arrive, or that nobody sees.
+# The still of an explorer gives way to the explorer as soon as that runs, on the front page at once.
 MISSING_PICTURES = """() => [...document.querySelectorAll('.bd-article img')].filter(picture =>
-    !picture.complete || !picture.naturalWidth || !picture.getBoundingClientRect().width
+    !picture.complete || !picture.naturalWidth ||
+    !(picture.closest('.explorer.is-live')?.querySelector('.explorer-live') || picture).getBoundingClientRect().width
 ).map(picture => picture.getAttribute('src'))"""
 # Whatever reaches over the page's right edge without lying in something that scrolls by itself.
 TOO_WIDE = """() => [...document.querySelectorAll('.bd-article *')].filter(element => {

@@ -4,6 +4,7 @@ import re
 
 # The control that an explorer is moved by: a plane or a map, else its first slider.
 HAND = ".explorer-plane, .explorer-slider input"
+FRONT_PAGE = "book/intro.html"
 PICTURES = "live => [...live.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join()"
 # Tells an explorer where to go, without a hand.
 MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
@@ -11,8 +12,8 @@ MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
 
 def page_of(book, name: str) -> str:
     """The chapter in which the explorer stands."""
-    # Chapter 00 shows one before the chapter that explains it.
-    pages = [page for page in book.readable if not page.startswith("chapters/00_")]
+    # The front page shows one before the chapter that explains it.
+    pages = [page for page in book.readable if page != FRONT_PAGE]
     found = [page for page in pages if book.pages[page].select(f'[data-explorer="{name}"]')]
     assert len(found) == 1, f"{name} stands on {found}"
     return found[0]

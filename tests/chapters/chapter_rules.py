@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tools.execute import composed_alt_text, first_line
+from tools.folding import unfolded
 
 Notebook = Any
 Rule = Callable[[Notebook], Iterator[str]]
@@ -106,7 +107,12 @@ def common_mathematics(notebook: Notebook) -> Iterator[str]:
 
 
 def rhythm(notebook: Notebook) -> Iterator[str]:
-    """15 to 30 code cells, at most 6 lines in the median one and 30 in the longest, 70 to 140 words each."""
+    """15 to 30 code cells, at most 6 lines in the median one and 30 in the longest, 70 to 140 words each.
+
+    A draft, as `make chapter` makes it, has yet to grow to this length.
+    """
+    if notebook.metadata.get("draft"):
+        return
     cells = [cell for cell in course(notebook, "code") if cell.source.strip()]
     if len(cells) not in CODE_CELLS:
         yield f"it has {len(cells)} code cells; {CODE_CELLS[0]} to {CODE_CELLS[-1]} are right"
@@ -212,6 +218,12 @@ def honest_tags(notebook: Notebook) -> Iterator[str]:
                 yield f"{named(notebook, cell)} asks for more tolerance and nothing beside it says why"
 
 
+def folded(notebook: Notebook) -> Iterator[str]:
+    """What sets the chapter up is folded, and so is code that does little but draw."""
+    for cell in unfolded(notebook):
+        yield f"{named(notebook, cell)} is folded and should not be, or the other way round; run `make execute`"
+
+
 def cited_keys(notebook: Notebook) -> set[str]:
     """The keys of the bibliography that the chapter's text uses."""
     return {key.strip() for keys in CITATION.findall(prose(notebook)) for key in keys.split(",")}
@@ -228,4 +240,5 @@ RULES: tuple[Rule, ...] = (
     executed_in_order,
     clean_outputs,
     honest_tags,
+    folded,
 )

@@ -133,6 +133,7 @@ def only(number: int):
 
 # Spelled so, because no file of this project may name a folder of a machine.
 SLASH = "/"
+DRAWING = "plots.samples(\n    images,\n    columns=4,\n)"
 ERROR = new_output("error", ename="E", evalue="no", traceback=[])
 BREAKS = [
     ("head", "title", replaced("# Measure", "Measure")),
@@ -185,6 +186,9 @@ BREAKS = [
     ("clean_outputs", "kernel is 'mine'", lambda n: n.metadata.kernelspec.update(name="mine")),
     ("clean_outputs", "widgets", lambda n: n.metadata.update(widgets={})),
     ("honest_tags", "asks for more tolerance", cell_metadata(3, tags=["rtol=0.1"])),
+    ("folded", "code cell 3 `a = 1` is folded and should not be", cell_metadata(3, tags=["hide-input"])),
+    ("folded", "code cell 2 `plots.samples(` is folded", code(2, source=DRAWING)),
+    ("folded", "code cell 1 `DATASET = None` is folded", code(1, source="# A set\nDATASET = None")),
 ]
 
 

@@ -67,6 +67,24 @@ def test_digits_hold_every_image_of_scikit_learn_once_with_its_own_label():
     assert all(original[image.tobytes()] == label for image, label in zip(got, labels, strict=True))
 
 
+def test_small_digits_are_the_same_digits_in_black_and_white_at_their_own_size():
+    from sklearn.datasets import load_digits
+
+    raw, digits, small = load_digits(), data.load("digits"), data.load("digits_8x8")
+    assert (small.name, small.image_shape, small.num_classes) == ("digits_8x8", (8, 8, 1), 10)
+    assert small.x_train.dtype == small.x_test.dtype == np.float32
+    large = {image.tobytes(): number for number, image in enumerate(enlarge(raw.images / 16.0))}
+    for part in ("train", "test"):
+        images, labels = getattr(small, f"x_{part}"), getattr(small, f"y_{part}")
+        assert set(np.unique(images)) == {0.0, 1.0}
+        # The n-th small digit is the n-th large one, as scikit-learn has it, with 8 of 16 grey levels and more as ink.
+        numbers = [large[image.tobytes()] for image in getattr(digits, f"x_{part}")]
+        np.testing.assert_array_equal(images[..., 0], raw.images[numbers] >= 8)
+        np.testing.assert_array_equal(labels, raw.target[numbers])
+    assert data.digits_8x8() is data.load("digits_8x8")
+    assert not np.array_equal(data.load("digits_8x8", seed=1).x_test, small.x_test)
+
+
 def test_enlarging_by_matrix_is_cubic_zoom_of_each_padded_image():
     images = np.random.default_rng(1).random((5, 8, 8))
     one_by_one = [np.clip(zoom(np.pad(image, 1), 2.8, order=3), 0, 1) for image in images]
@@ -285,7 +303,10 @@ def test_files_that_are_no_sound_npz_are_refused(tmp_path, content, message):
 
 
 NAME_CASES = {
-    "unknown-data-set": ("minst", r"'minst' is neither.*digits, mnist, fashion_mnist, shapes, or the path"),
+    "unknown-data-set": (
+        "minst",
+        r"'minst' is neither.*digits, digits_8x8, mnist, fashion_mnist, shapes, or the path",
+    ),
     "absent-file": ("absent.npz", r"'absent\.npz' is neither a known data set nor an existing file"),
     "empty-name": ("", "'' is neither"),
     "a-number": (5, "name_or_path=5: expected one of digits"),

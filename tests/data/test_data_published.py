@@ -197,7 +197,7 @@ def test_a_data_folder_that_is_no_folder_is_refused(monkeypatch, tmp_path):
 
 def test_sources_follow_the_folder_the_cache_and_the_network(monkeypatch, tmp_path):
     assert [row.name for row in data.sources()] == list(data.NAMES)
-    assert [row.present for row in data.sources()] == [True, False, False, True]
+    assert [row.present for row in data.sources()] == [True, True, False, False, True]
     monkeypatch.setenv("COMPANION_DATA_DIR", str(tmp_path))
     (tmp_path / "mnist.npz").touch()
     cache = tmp_path / "keras" / "datasets" / "fashion-mnist"

@@ -279,22 +279,32 @@ def test_a_judge_that_a_notebook_stops_is_replaced(tmp_path, monkeypatch):
     assert "tampering: the judge was ended" in rows[0]["remark"]
 
 
-def test_grading_adds_at_most_two_seconds_of_cpu_time(tmp_path):
-    """Of all processes: this one, the judge with its libraries, and one per notebook."""
+def test_grading_adds_less_than_two_fifths_of_a_start_of_keras(tmp_path):
+    """In CPU time of all processes: this one, the judge with its libraries, and one per notebook.
+
+    A start takes 5 to 9 s on the machines seen; two fifths of the shorter one are 2 s per notebook.
+    """
 
     def used():
         own, others = os.times(), resource.getrusage(resource.RUSAGE_CHILDREN)
         return own.user + own.system + others.ru_utime + others.ru_stime
 
+    def start_of_keras():
+        before = used()
+        subprocess.run([sys.executable, "-c", "import keras"], check=True)
+        return used() - before
+
     paths = handed_in(
         tmp_path, 6, RIGHT, WRONG, "exercises.values_of_a_grid.check(lambda n: np.linspace(-3, 3, n))"
     )
+    starts = [start_of_keras()]
     before = used()
     rows = grade(paths, str(tmp_path / "a.csv"), jobs=2)
     each = (used() - before) / len(paths)
+    starts.append(start_of_keras())
     assert [row["result"] for row in rows].count("failed") == 2 * len(paths)
-    print(f"{each:.2f} s of CPU time per notebook")
-    assert each < 2.0
+    print(f"{each:.2f} s of CPU time per notebook; {starts[0]:.2f} and {starts[1]:.2f} s to start Keras")
+    assert each < 0.4 * sum(starts) / 2
 
 
 def test_solutions_pass_where_a_measure_or_a_function_stays_with_the_learner(tmp_path):

@@ -183,7 +183,8 @@ def test_a_stop_is_told_in_one_line_with_the_command_that_goes_on(case, begun, c
 def test_a_resumed_run_has_its_own_settings_and_those_that_are_typed(begun, capsys, monkeypatch):
     asked = []
 
-    def note(settings, out, resume, quiet):
+    def note(settings, out, resume, quiet, plan):
+        assert plan is None  # no strategy was typed
         asked.append((settings, resume, quiet))
         raise KeyboardInterrupt
 

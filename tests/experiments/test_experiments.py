@@ -91,7 +91,7 @@ WRONG_SETTINGS = {
     "model": ("gan", "model='gan': expected one of vae"),
     "dataset": (
         "",
-        "dataset='': expected one of digits, mnist, fashion_mnist, shapes, or the path of an .npz file",
+        "dataset='': expected one of digits, digits_8x8, mnist, fashion_mnist, shapes, or the path of an .npz file",
     ),
     "dataset as a number": (7, "dataset=7: expected one of digits"),
     "latent_dim": (-1, "latent_dim=-1: expected a whole number of at least 1"),

@@ -48,6 +48,8 @@ SET_TO = {
     "objective": lambda model: {"VAE": "VAE", "AAE": "AAE", "VAEGAN": "VAE-GAN"}[type(model).__name__],
     "alpha": lambda model: model.alpha,
     "noise": lambda model: model.encoder.get_layer("noise").highest,
+    "frame_code": lambda model: model.latent_dim,
+    "precision": lambda model: model.encoder.get_layer("z_mean").dtype_policy.name,
     "prior": lambda model: model.prior,
 }
 
@@ -287,7 +289,10 @@ def test_each_chapter_holds_its_one_control():
     found = {}
     # Chapter 00 trains one whole model before the reader's eyes and holds no control.
     for path in (path for path in CHAPTERS if path.name[:2] != "00"):
-        cells = nbformat.read(path, as_version=4).cells
+        notebook = nbformat.read(path, as_version=4)
+        cells = notebook.cells
+        if notebook.metadata.get("draft"):  # as `make chapter` makes it, until it has a control
+            continue
         calls = [cell for cell in cells if cell.cell_type == "code" and "training_control(" in cell.source]
         assert len(calls) == 1, path.name
         assert calls[0].metadata["tags"] == ["explorer"]

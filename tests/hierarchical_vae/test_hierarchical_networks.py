@@ -270,7 +270,7 @@ def plain_encoder():
                     build_decoder(3, SHAPE, activation="sigmoid"), [build_encoder((2,), 3, hidden=())]
                 )
             ),
-            "decoder ends in a sigmoid .*expected logits",
+            "decoder ends in a sigmoid .*Expected logits",
         ),
     ],
 )

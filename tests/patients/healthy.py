@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion.adversarial.aae import AAE
 from companion.beta_vae import BetaVAE
 from companion.conditional_vae import ConditionalVAE
 from companion.discrete_vae import DiscreteVAE
@@ -12,19 +13,23 @@ from companion.iwae import IWAE
 from companion.networks import build_conv_decoder, build_conv_encoder
 from companion.vae import VAE
 from companion.vq_vae import VQVAE
+from tests.patients.draws import HEALTHY_DRAWS
+from tests.patients.families import HEALTHY_FAMILIES
+from tests.patients.functions import by_functions
 from tests.patients.parts import (
     GREY,
     IMAGES,
     OTHER,
     TRAIN,
     Draw,
+    OwnStepVAE,
     bce_of_probabilities,
     decoder,
     encoder,
     squared,
     vae,
 )
-from tests.patients.sick import by_functions
+from tests.patients.saved import HEALTHY_SAVED
 
 SHAPE = (8, 8, 1)
 SQUARES = TRAIN.reshape(-1, *SHAPE)
@@ -32,13 +37,13 @@ COLOUR = np.repeat(GREY[:300].reshape(-1, *SHAPE), 3, axis=-1)
 
 
 def trained(model, images, epochs=2):
-    model.compile("adam")
+    model.compile("adam", jit_compile=False)
     model.fit(images, epochs=epochs, batch_size=50, verbose=0)
     return model
 
 
-def family(kind, **own):
-    return lambda: (trained(kind(input_shape=SHAPE, seed=0, **own), SQUARES), SQUARES, {})
+def family(kind, *, epochs=2, **own):
+    return lambda: (trained(kind(input_shape=SHAPE, seed=0, **own), SQUARES, epochs), SQUARES, {})
 
 
 def of_colour():
@@ -73,6 +78,7 @@ HEALTHY = {
     "HierarchicalVAE": family(HierarchicalVAE, latent_dims=(4, 2)),
     "ladder": family(HierarchicalVAE, latent_dims=(4, 2), inference="top_down"),
     "VQVAE": family(VQVAE),
+    "AAE": family(AAE, epochs=15),  # its last term resembles a KL
     "DiscreteVAE": family(DiscreteVAE),
     "ConditionalVAE": lambda: (
         trained(ConditionalVAE(input_shape=SHAPE, num_classes=10, seed=0), [SQUARES, np.arange(1000) % 10]),
@@ -83,6 +89,11 @@ HEALTHY = {
     "twenty images": tiny,
     "plain, summed, two outputs": lambda: (vae(epochs=3), TRAIN, {"validation": OTHER}),
     "plain, three outputs": lambda: (vae(epochs=3, encoder=encoder(draws=Draw())), TRAIN, {}),
+    "plain, a training step of its own": lambda: (
+        vae(kind=OwnStepVAE, encoder=encoder(draws=Draw()), epochs=3),
+        TRAIN,
+        {},
+    ),
     "plain, probabilities": lambda: (
         vae(epochs=3, decoder=decoder(activation="sigmoid"), reconstruction=bce_of_probabilities),
         TRAIN,
@@ -94,8 +105,14 @@ HEALTHY = {
         {},
     ),
     "plain, log standard deviation": with_log_sd,
+    "plain, forty epochs": lambda: (vae(epochs=40), TRAIN, {}),
     "one epoch only": lambda: (vae(epochs=1), IMAGES, {}),
     "untrained": lambda: (vae(), TRAIN, {}),
+    "grey pixels": lambda: (vae(epochs=3), GREY[:1000], {}),
+    "beta of 4, written by hand": lambda: (vae(epochs=3, combine=lambda r, k: r + 4.0 * k), TRAIN, {}),
     "functions": by_functions(),
     "functions, squared error": by_functions(reconstruction=lambda x, y: np.sum((x - y) ** 2, axis=-1)),
+    **HEALTHY_FAMILIES,
+    **HEALTHY_DRAWS,
+    **HEALTHY_SAVED,
 }

@@ -5,9 +5,11 @@ Where each fault was met stands in the comment beside it.
 
 import keras
 import numpy as np
-from keras import ops, random
+from keras import layers, ops, random
 
-from companion.diagnosis import Patient
+from tests.patients.draws import SICK_DRAWS
+from tests.patients.families import SICK_FAMILIES
+from tests.patients.functions import SICK_FUNCTIONS
 from tests.patients.parts import (
     CODE,
     GREY,
@@ -16,6 +18,8 @@ from tests.patients.parts import (
     PIXELS,
     TRAIN,
     Draw,
+    LastBatchVAE,
+    OwnStepVAE,
     bce_of_logits,
     bce_of_probabilities,
     decoder,
@@ -25,6 +29,7 @@ from tests.patients.parts import (
     squared,
     vae,
 )
+from tests.patients.saved import SICK_SAVED
 
 AVERAGED = "reconstruction averaged over pixels"
 
@@ -77,6 +82,28 @@ def with_sigmoid(**faults):
     return lambda: (vae(decoder=decoder(activation="sigmoid"), **faults), TRAIN, {})
 
 
+def of_one_unit():
+    """An encoder that sees an image through one number, before a decoder that could use more."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((PIXELS,))
+    h = layers.Dense(1, activation="relu")(x)
+    return keras.Model(x, [layers.Dense(CODE)(h), layers.Dense(CODE)(h)], name="encoder")
+
+
+def before_a_finished_decoder():
+    """The decoder was trained with a good encoder and stays as it is; the encoder of one unit is trained before it."""
+    finished = vae(epochs=40).decoder
+    finished.trainable = False
+    return vae(encoder=of_one_unit(), decoder=finished, epochs=40), TRAIN, {}
+
+
+def not_restored():
+    """A trained model whose encoder is new again, as where a checkpoint held the decoder alone."""
+    model = vae(epochs=40)
+    model.encoder.set_weights(encoder().get_weights())
+    return model, TRAIN, {}
+
+
 def overfitted():
     model = vae()
     model.fit(TRAIN[:96], epochs=400, batch_size=32, verbose=0)
@@ -92,6 +119,14 @@ SICK = {
     "mean cross-entropy, three outputs": (
         AVERAGED,
         lambda: (vae(encoder=encoder(draws=Draw()), reconstruction=mean_bce), TRAIN, {}),
+    ),
+    "mean cross-entropy in a training step of its own": (
+        AVERAGED,
+        lambda: (
+            vae(kind=OwnStepVAE, encoder=encoder(draws=Draw()), reconstruction=mean_bce, epochs=1),
+            TRAIN,
+            {},
+        ),
     ),
     # PyTorch-VAE #11, #23, #95; podgorskiy/VAE #1: the KL is averaged over the code, or has a tiny weight
     "KL averaged over the code": ("KL averaged over the code", patient(kl=lambda m, s: kl(m, s) / CODE)),
@@ -170,6 +205,10 @@ SICK = {
         lambda: (vae(encoder=encoder(bias=(5.0, 0.0))), TRAIN, {}),
     ),
     "codes spread out": ("codes far from the prior", lambda: (vae(encoder=encoder(scale=8.0)), TRAIN, {})),
+    "a weight that is too large": (
+        "posterior collapse",
+        patient(combine=lambda r, k: r + 30.0 * k, epochs=40),
+    ),
     # pkmital #23; keras #2134: what came as data
     "bytes": ("pixels outside 0 to 1", patient(images=np.round(255 * GREY[:600]))),
     "tanh targets": ("pixels outside 0 to 1", patient(images=2 * GREY[:600] - 1)),
@@ -192,73 +231,19 @@ SICK = {
         patient(more={"validation": IMAGES[500:1200]}),
     ),
     "overfitting": ("overfitting", overfitted),
+    # scvi-tools #1032: the last batch only
+    "evaluation of the last batch": (
+        "an evaluation of the last batch",
+        patient(kind=LastBatchVAE, epochs=3),
+    ),
+    # Cremer et al. 2018: the encoder is too weak
+    "an encoder of one unit": ("an amortisation gap", before_a_finished_decoder),
+    "an encoder that was not restored": ("an amortisation gap", not_restored),
     # keras-io #983, #38, #48: the history
     "history of zeros": ("a history that stands still", patient(more={"history": {"loss": [0.0, 0.0, 0.0]}})),
     "history of NaN": ("a loss that became NaN", patient(more={"history": {"loss": [90.0, np.nan, np.nan]}})),
+    **SICK_FUNCTIONS,
+    **SICK_FAMILIES,
+    **SICK_DRAWS,
+    **SICK_SAVED,
 }
-
-
-def by_functions(**functions):
-    """A builder of a patient of plain NumPy functions, its encoder and decoder linear."""
-    rng = np.random.default_rng(0)
-    up, down = rng.normal(size=(PIXELS, CODE)) / 8, rng.normal(size=(CODE, PIXELS))
-
-    def encode(x):
-        return x @ up, np.clip(-0.5 + 0.1 * (x @ up), -3, 1)
-
-    own = {
-        "encode": encode,
-        "decode": lambda z: z @ down,
-        "sample_latent": lambda m, s: m + np.exp(0.5 * s) * rng.normal(size=m.shape),
-        "kl": kl_of_numpy,
-    }
-    return lambda: (Patient(**{**own, **functions}), TRAIN, {})
-
-
-def kl_of_numpy(mean, s):
-    return 0.5 * np.sum(mean**2 + np.exp(s) - 1 - s, axis=-1)
-
-
-FUNCTIONS = {
-    "functions: reconstruction averaged": (
-        AVERAGED,
-        by_functions(reconstruction=lambda x, y: np.mean((x - y) ** 2)),
-    ),
-    "functions: KL averaged": (
-        "KL averaged over the code",
-        by_functions(kl=lambda m, s: kl_of_numpy(m, s) / CODE),
-    ),
-    "functions: KL of the batch, subtracted": (
-        "the KL has the wrong sign",
-        by_functions(kl=lambda m, s: -kl_of_numpy(m, s).mean()),
-    ),
-    "functions: KL without its half": (
-        "the KL lacks its half",
-        by_functions(kl=lambda m, s: 2 * kl_of_numpy(m, s)),
-    ),
-    "functions: KL without exp": (
-        "a KL of another formula",
-        by_functions(kl=lambda m, s: 0.5 * np.sum(m**2 - 1, axis=-1)),
-    ),
-    "functions: one noise": (
-        "one noise for the whole batch",
-        by_functions(
-            sample_latent=lambda m, s: (
-                m + np.exp(0.5 * s) * np.array([1.0, -0.8, 1.2]) * np.random.default_rng().normal()
-            )
-        ),
-    ),
-    "functions: no noise": ("codes without noise", by_functions(sample_latent=lambda m, s: m)),
-    "functions: draws too wide": (
-        "draws of another width",
-        by_functions(
-            sample_latent=lambda m, s: (
-                m
-                + 2
-                * np.exp(0.5 * s)
-                * np.random.default_rng(1).permuted(np.random.default_rng().normal(size=m.shape))
-            )
-        ),
-    ),
-}
-SICK |= FUNCTIONS

@@ -616,6 +616,13 @@ def test_line_plot_draws_what_it_was_given_and_says_where_it_runs():
     assert dip.get_linestyle() != bound.get_linestyle(), "lines differ without colour too"
 
 
+def test_a_noisy_line_is_described_by_its_ends_alone():
+    dip = {"dip": ([0.5, 2, 3], [0.0, -3.0, 1.0])}
+    how = {"xlabel": "k", "ylabel": "nats", "alt": "Bounds"}
+    assert plots.line_plot(dip, **how).alt_text == "Bounds. dip: 0 at 0.5, 1 at 3, lowest -3 at 2."
+    assert plots.line_plot(dip, **how, extremes=False).alt_text == "Bounds. dip: 0 at 0.5, 1 at 3."
+
+
 def test_names_at_the_ends_of_lines_stand_level_with_them_or_just_apart():
     np.testing.assert_allclose(spread(np.array([0.5, 0.1]), 0.1), [0.5, 0.1])
     np.testing.assert_allclose(spread(np.array([0.5, 0.5, 0.5]), 0.1), [0.4, 0.5, 0.6])

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import ZipFile
@@ -14,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from tools import first_cell
 from tools.colab import __main__ as command
-from tools.colab import environment, runs
+from tools.colab import environment, portables, runs
 from tools.colab.runs import LearnerStopped, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +84,8 @@ def book(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "prepare", lambda *_: Path(sys.executable))
     monkeypatch.setattr(command, "build_wheel", lambda folder, root: folder / "a.whl")
     monkeypatch.setattr(command, "install_as_a_learner_does", lambda *_: None)
-    monkeypatch.setattr(environment, "faults_of_installation", lambda *_: [])
+    monkeypatch.setattr(command, "check_portables", lambda *_: [])
+    monkeypatch.setattr(environment, "faults_of_installation", lambda *_, also: [])
     return tmp_path
 
 
@@ -115,12 +117,87 @@ def test_one_chapter_can_be_run_alone(book, capsys):
     )
 
 
+def test_a_chapter_whose_turn_comes_too_late_is_named_and_not_run(book, capsys, monkeypatch):
+    """On a clock of its own, on which each chapter takes twenty seconds; it is a day that begins with chapter 03."""
+    clock = [100.0]
+
+    def run_chapter(path, *_):
+        clock[0] += 20
+        return Outcome(path.stem, 20.0)
+
+    monkeypatch.setattr(runs, "run_chapter", run_chapter)
+    monkeypatch.setattr(runs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(command, "turned", lambda chapters, day: [*chapters[2:], *chapters[:2]])
+    assert command.main(["--workers", "1", "--begin-within", "40"], root=book) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("colab: 2 of 2 chapters ran to their end")
+    assert lines[-1].startswith("Not run for want of time: 01_good, 02_bad.")
+    assert command.main(["--workers", "1", "--begin-within", "0"], root=book) == 0
+    assert "colab: 1 of 1 chapters ran to their end" in capsys.readouterr().out
+
+
+def test_two_others_come_first_each_day_and_all_have_come_soon():
+    chapters = [Path(f"{number:02}") for number in range(17)]
+    days = [runs.turned(chapters, date(2026, 11, day)) for day in range(1, 10)]
+    assert {path for day in days for path in day[: runs.RUN_EACH_DAY]} == set(chapters)
+    assert all(sorted(day) == chapters for day in days)
+    assert runs.turned(chapters[:1], date(2026, 11, 1)) == chapters[:1]
+
+
 def test_an_installation_that_changes_something_stops_before_any_chapter(book, capsys, monkeypatch):
-    monkeypatch.setattr(environment, "faults_of_installation", lambda *_: ["numpy was 1 and is 2"])
+    monkeypatch.setattr(environment, "faults_of_installation", lambda *_, also: ["numpy was 1 and is 2"])
     assert command.main([], root=book) == 1
     told = capsys.readouterr()
     assert told.err == "colab: numpy was 1 and is 2\n"
     assert "passed" not in told.out
+
+
+@pytest.mark.slow
+def test_a_portable_notebook_that_failed_is_in_the_table_and_turns_it_red(book, capsys, monkeypatch):
+    carried = [Outcome("01_good, portable", fault="the source of cell 2 differs from the chapter's")]
+    monkeypatch.setattr(command, "check_portables", lambda *_: carried)
+    assert command.main(["--chapter", "01_good"], root=book) == 1
+    assert "01_good, portable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "installs, fault", [(True, ""), (False, "the package that it carries was not installed")]
+)
+def test_a_portable_notebook_runs_alone_and_leaves_the_environment_as_it_was(
+    tmp_path, monkeypatch, installs, fault
+):
+    held, gone = {"numpy": "2"}, []
+
+    def run_chapter(path, interpreter, executed, timeout):
+        assert [each.name for each in path.parent.iterdir()] == ["01_a.ipynb"]
+        held.update({"selfies": "1"} | ({environment.PACKAGE: "0.1"} if installs else {}))
+        return Outcome(path.stem)
+
+    monkeypatch.setattr(portables, "run_chapter", run_chapter)
+    monkeypatch.setattr(portables, "installed", lambda _: dict(held))
+    monkeypatch.setattr(portables, "uninstall", lambda _, names: gone.extend(names))
+    (tmp_path / "01_a.ipynb").write_text("")
+    outcome = portables.run_alone(tmp_path / "01_a.ipynb", Path("python"), tmp_path / "work", 1)
+    assert (outcome.name, outcome.fault) == ("01_a, portable", fault)
+    assert gone == (["selfies", environment.PACKAGE] if installs else ["selfies"])
+
+
+def test_a_notebook_beside_the_chapters_has_no_portable_one(tmp_path, monkeypatch, capsys):
+    chapters, beside = (
+        [tmp_path / "chapters" / f"0{number}_a.ipynb" for number in (1, 2, 3)],
+        tmp_path / "b.ipynb",
+    )
+    ran = []
+    monkeypatch.setattr(
+        portables.portable, "write", lambda root, folder, wheel: [folder / p.name for p in chapters]
+    )
+    monkeypatch.setattr(portables, "compare", lambda made, chapter: Outcome(chapter.stem))
+    monkeypatch.setattr(portables, "run_alone", lambda made, *_: ran.append(made.stem) or Outcome(made.stem))
+    places = (tmp_path / "a.whl", Path("python"), tmp_path / "work", 1, tmp_path)
+    assert len(portables.check_portables([beside, *chapters], *places)) == len(ran) == runs.RUN_EACH_DAY
+    assert "3 portable notebooks compared" in capsys.readouterr().out
+    assert portables.check_portables([beside], *places) == []
+    assert portables.check_portables(chapters, *places, begin_until=0.0) == []
 
 
 def test_the_table_shows_what_is_known():

@@ -42,6 +42,14 @@ BEFORE = {"keras": "3.13.2", "numpy": "2.1.3"}
 OURS = {environment.PACKAGE: "0.1.0"}
 
 
+def test_what_the_first_cell_asks_for_may_come_and_nothing_with_it():
+    after = {**BEFORE, **OURS, "selfies": "2.2.0"}
+    assert environment.faults_of_installation(BEFORE, after, also=["selfies"]) == []
+    assert environment.faults_of_installation(BEFORE, {**after, "rich": "14.0"}, also=["selfies"]) == [
+        "rich 14.0 came with the package"
+    ]
+
+
 @pytest.mark.parametrize(
     "after, faults",
     [

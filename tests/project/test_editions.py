@@ -128,8 +128,9 @@ def test_an_edition_never_empties_a_stranger_s_folder(tmp_path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda each: each.stem)
 def test_a_chapter_is_one_line_of_the_table_of_contents(path):
+    """The line of a chapter that an instructor took out stands behind a number sign, so that none is forgotten."""
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    line = rf"^ *- {{file: chapters/{path.stem}, title: {path.stem[:2]} .+}}$"
+    line = rf"^ *(?:# *)?- {{file: chapters/{path.stem}, title: {path.stem[:2]} .+}}$"
     assert len(re.findall(line, toc, re.MULTILINE)) == 1
 
 

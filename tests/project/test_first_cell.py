@@ -57,6 +57,15 @@ def test_the_cell_is_short_and_ends_alike(url):
     assert first_cell.source(repository, None).endswith("announce()")
 
 
+def test_a_chapter_that_needs_more_installs_what_is_missing_and_nothing_else():
+    code = first_cell.source(None, 1, ["gymnasium", "selfies"])
+    assert 'names = ("gymnasium", "selfies")\n' in code and max(map(len, code.splitlines())) <= 84
+    assert code.count("pip install --quiet --no-deps") == code.count("pip install") == 2
+    cell = new_code_cell(metadata={"companion": {"extra": "applications"}})
+    assert first_cell.packages_of(cell) == ["gymnasium", "selfies", "rdkit"]
+    assert first_cell.packages_of(new_code_cell()) == []
+
+
 def test_without_an_address_there_is_none_and_the_way_out_is_named():
     code = first_cell.source(None, 1)
     assert "://" not in code and "git+" not in code

@@ -5,6 +5,7 @@ import itertools
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -61,7 +62,9 @@ def members(group: str) -> Iterator[str]:
 
 def wanted() -> list[Requirement]:
     project = PROJECT["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["cpu"], *members("dev")]
+    held = ("cpu", "applications", "export", "serve")
+    extras = [wanted for extra in held for wanted in project["optional-dependencies"][extra]]
+    lines = [*project["dependencies"], *extras, *members("dev")]
     return [Requirement(line) for line in lines]
 
 
@@ -145,6 +148,9 @@ FORBIDDEN = {
 }
 
 
+TEST_FILE = re.compile(r"(?:test|book|browser)_.*\.py")
+
+
 # Made-up folders, in tests that look for such things themselves.
 EXAMPLES = {"/home/a", "/home/ann"}
 
@@ -166,6 +172,13 @@ def test_patterns_of_forbidden_names_work() -> None:
     assert host.search("pip install -" + "-index-url x")
     assert not folder.search("https://example.org/home/page and ~/wo" + "rk/x")
     assert not host.search("uv pip compile --no-emit-index-url")
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest refuses the second of two that lie outside packages, once both are collected in one process."""
+    names = Counter(path.name for path in files_of_the_project() if TEST_FILE.fullmatch(path.name))
+    assert len(names) > 100
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 def test_there_is_no_other_lock() -> None:

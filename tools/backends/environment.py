@@ -16,7 +16,7 @@ from tools.colab.environment import digest, installed, run_uv
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "_build" / "backends"
 # An extra of pyproject.toml by the name of its backend.
-EXTRAS = {"jax": "jax"}
+EXTRAS = {"jax": "jax", "torch": "torch"}
 TEST_TOOLS = ("pytest", "hypothesis")
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Colab's own first, then whatever the package runs on.
 VERSIONS = ("3.13", "3.12", "3.11")
 PACKAGE = "vae-book-companion"
+#: What first cells install beside it, of the extra `applications`, where Colab has it not.
+ADDED_BY_CHAPTERS = ("gymnasium", "rdkit", "selfies")
 LIST_INSTALLED = """
 import importlib.metadata, json
 print(json.dumps(sorted((each.name, each.version) for each in importlib.metadata.distributions())))
@@ -100,16 +102,17 @@ def faults_of_pins(present: dict[str, str], pins: dict[str, str]) -> list[str]:
 
 
 def faults_of_installation(
-    before: dict[str, str], after: dict[str, str], package: str = PACKAGE
+    before: dict[str, str], after: dict[str, str], package: str = PACKAGE, also: Sequence[str] = ()
 ) -> list[str]:
-    """What the installation of ``package`` did to an environment beyond adding that one distribution."""
+    """What the installation of ``package``, and of those ``also`` asked for, did beyond adding them."""
     found = [
         f"{name} was {version} and is {after.get(name, 'gone')} after the installation"
         for name, version in before.items()
         if after.get(name) != version
     ]
     added = set(after) - set(before)
-    found += [f"{name} {after[name]} came with the package" for name in sorted(added - {package})]
+    asked = {package, *map(canonicalize_name, also)}
+    found += [f"{name} {after[name]} came with the package" for name in sorted(added - asked)]
     return found if package in added else [*found, f"{package} was not added"]
 
 
@@ -122,9 +125,11 @@ def environment(folder: Path, pins: Path, python: Python) -> tuple[Path, bool]:
     record = folder / "made-from.json"
     origin = {"python": python.path, "version": python.version, "pins": digest(pins)}
     if record.exists() and described(str(interpreter)):
-        # The last run's wheel; the chapters get a new one.
-        run_uv("pip", "uninstall", "--quiet", "--python", interpreter, PACKAGE)
-        if json.loads(record.read_text(encoding="utf-8")) == {**origin, "installed": installed(interpreter)}:
+        # The last run's wheel and what a chapter's first cell added; the chapters begin without.
+        record_of = json.loads(record.read_text(encoding="utf-8"))
+        added = set(installed(interpreter)) & set(ADDED_BY_CHAPTERS) - set(record_of["installed"])
+        run_uv("pip", "uninstall", "--quiet", "--python", interpreter, PACKAGE, *sorted(added))
+        if record_of == {**origin, "installed": installed(interpreter)}:
             return interpreter, False
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([python.path, "-m", "venv", str(folder)], check=True)

@@ -1,5 +1,6 @@
 """A kernel as on Colab: its environment variables, a learner's first steps in it, a chapter from beginning to end."""
 
+import math
 import os
 import shutil
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import nbformat
@@ -19,6 +21,8 @@ from tools.first_cell import first_cell
 
 # What a shell, a test or another command of this project sets, and Colab does not.
 FOREIGN = tuple("COMPANION_ DATASET TF_ KERAS_ MPL PYTHON IPYTHON JUPYTER VIRTUAL_ENV PYTEST_".split())
+# Of portable notebooks; and by so many the chapters move on each day where time is short.
+RUN_EACH_DAY = 2
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -141,14 +145,35 @@ def run_chapter(path: Path, interpreter: Path, executed: Path, timeout: int) -> 
 
 
 def run_chapters(
-    chapters: Sequence[Path], interpreter: Path, work: Path, workers: int, timeout: int
+    chapters: Sequence[Path],
+    interpreter: Path,
+    work: Path,
+    workers: int,
+    timeout: int,
+    begin_until: float = math.inf,
 ) -> list[Outcome]:
-    """Run copies of ``chapters``, ``workers`` at a time, in a folder below ``work`` that holds nothing else."""
+    """Run copies of ``chapters``, ``workers`` at a time, in a folder below ``work`` that holds nothing else.
+
+    The chapter whose turn comes after ``begin_until``, on the clock of :func:`time.monotonic`, is not begun and not in
+    the list, but for the first ``workers`` of them.
+    """
     alone = emptied(work / "notebooks")
     executed = emptied(work / "executed")
     copies = [Path(shutil.copy(path, alone)) for path in chapters]
+
+    def outcome(path: Path) -> Outcome | None:
+        if time.monotonic() < begin_until or path in copies[:workers]:
+            return run_chapter(path, interpreter, executed, timeout)
+        return None
+
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda path: run_chapter(path, interpreter, executed, timeout), copies))
+        return [each for each in pool.map(outcome, copies) if each]
+
+
+def turned(chapters: Sequence[Path], day: date) -> list[Path]:
+    """The same chapters, beginning ``RUN_EACH_DAY`` further on than the day before."""
+    first = RUN_EACH_DAY * day.toordinal() % len(chapters)
+    return [*chapters[first:], *chapters[:first]]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -1,24 +1,7 @@
-/* What explorers are made of: elements, a plane with points that can be dragged, sliders, pictures, a readout. */
+/* What explorers are made of: a plane with points that can be dragged, sliders, pictures, a readout. */
 
 /* The explorers by their names; each file explore_NAME.js adds one. */
 const explore = {};
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function put(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-const element = (tag, attributes = {}, ...children) => put(document.createElement(tag), attributes, children);
-const drawn = (tag, attributes = {}, ...children) => put(document.createElementNS(SVG, tag), attributes, children);
-
-let lastId = 0;
-const newId = () => `explorer-part-${(lastId += 1)}`;
 
 /* A picture of numbers from 0, white, to 1, black, as the book prints it. */
 function picture(height, width, label) {
