@@ -1,4 +1,4 @@
-"""VQ-VAEs of chapter 09: without the straight-through path, and with a prior that is fitted afterwards."""
+"""Models of chapter 09: VQ-VAEs without the straight-through path or with a prior fitted afterwards, a discrete VAE."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from companion import data
 from companion.code_use import code_counts, inked_cells, perplexity
+from companion.discrete_vae import DiscreteVAE
 from companion.experiments import training
 from companion.experiments.settings import Settings
 from companion.tensors import Tensor
@@ -54,6 +55,30 @@ def fitted_prior(seed: int, epochs: int, prior_epochs: int, options: dict[str, A
         "perplexity": perplexity(code_counts(codes, model.num_embeddings)),
         "perplexity_inked": perplexity(code_counts(codes[inked], model.num_embeddings)),
         "perplexity_blank": perplexity(code_counts(codes[~inked], model.num_embeddings)),
+    }
+
+
+def relaxed(seed: int, cooled: bool, epochs: int = 6) -> dict[str, float]:
+    """A discrete VAE on the digits, at temperature 3 or ``cooled`` from 1 to 0.4: two figures on the training digits.
+
+    ``relaxed`` is the negative ELBO as the last epoch showed it, from relaxed draws, and ``choices`` that from choices.
+    """
+    images = data.load("digits").x_train
+    batch = 32
+    cooling = {"temperature": 1.0, "last_temperature": 0.4, "cooling_steps": epochs * (len(images) // batch)}
+    keras.utils.set_random_seed(seed)
+    model = DiscreteVAE(
+        num_latents=16,
+        num_categories=8,
+        input_shape=images.shape[1:],
+        seed=seed,
+        **(cooling if cooled else {"temperature": 3.0}),
+    )
+    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False)
+    history = model.fit(images, batch_size=batch, epochs=epochs, verbose=0).history
+    return {
+        "relaxed": float(history["neg_elbo"][-1]),
+        "choices": float(-model.elbo_terms(images)["elbo"].mean()),
     }
 
 

@@ -69,6 +69,35 @@ def beta_vae(
     }
 
 
+def known_worth(seed: int, code: str) -> dict[str, float]:
+    """Five scores of a made-up code of 2,000 shapes: a ``copy`` of the factors with little noise, or what became of it.
+
+    ``places`` turns the two places by 45 degrees, ``all`` turns everything at random, ``shuffled`` mixes the rows.
+    """
+    from companion.evaluation import disentanglement as scores
+
+    factors = _shapes(6000)[1][TRAINED_ON:]
+    rng = np.random.default_rng(seed)
+    copy = (factors - factors.mean(axis=0)) / factors.std(axis=0)
+    copy = copy + 0.02 * rng.normal(size=copy.shape)
+    turn_of_two = np.eye(5)
+    turn_of_two[3:, 3:] = np.array([[1, 1], [-1, 1]]) / np.sqrt(2)
+    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    codes = {
+        "copy": lambda: copy,
+        "places": lambda: copy @ turn_of_two,
+        "all": lambda: copy @ turn,
+        "shuffled": lambda: rng.permutation(copy),
+    }[code]()
+    return {
+        "higgins": scores.higgins_score(codes, factors),
+        "factor_vae": scores.factor_vae_score(codes, factors),
+        "mig": scores.mig(codes, factors),
+        "sap": scores.sap(codes, factors, categorical=(0,)),
+        "dci": scores.dci(codes, factors)[0],
+    }
+
+
 def turned_codes(
     seed: int, turn: bool = False, count: int = 200, steps: int = 400, draws: int = 4
 ) -> dict[str, float]:
