@@ -36,9 +36,18 @@ class Noting:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order the files, and leave the order within each."""
+    """Order the files, and leave the order within each.
+
+    The book's build is begun at once, by the longest file that looks at its pages. The file after it needs no book:
+    another one would wait for that build.
+    """
     known = recorded_seconds(config.rootpath)
     items.sort(key=lambda item: -known.get(file_of(item.nodeid), UNKNOWN))
+    files = list(dict.fromkeys(file_of(item.nodeid) for item in items))
+    of_the_book = {file_of(item.nodeid) for item in items if "book" in getattr(item, "fixturenames", ())}
+    first = [next((file for file in files if (file in of_the_book) == wanted), None) for wanted in (True, False)]
+    if None not in first:
+        items.sort(key=lambda item: (*first, file_of(item.nodeid)).index(file_of(item.nodeid)))
 
 
 def recorded_seconds(root: Path) -> dict[str, float]:

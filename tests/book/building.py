@@ -45,7 +45,7 @@ class Book:
         found = sorted(path for path in self.html.rglob("*.html") if "_static" not in path.parts)
         return {path.relative_to(self.html).as_posix(): parse(path) for path in found}
 
-    @property
+    @cached_property
     def readable(self) -> list[str]:
         """The pages that stay where they are when they are opened; the first page only leads on to another."""
         return [name for name, page in self.pages.items() if not page.select('meta[http-equiv="refresh" i]')]

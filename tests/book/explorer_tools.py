@@ -1,6 +1,7 @@
 """What the checks of the explorers share: how one is found on its page, moved, and read."""
 
 import re
+from functools import cache
 
 # The control that an explorer is moved by: a plane or a map, else its first slider.
 HAND = ".explorer-plane, .explorer-slider input"
@@ -10,6 +11,7 @@ PICTURES = "live => [...live.querySelectorAll('canvas')].map(canvas => canvas.to
 MOVE = "(live, state) => live.parentElement.moveExplorer(state)"
 
 
+@cache
 def page_of(book, name: str) -> str:
     """The chapter in which the explorer stands."""
     # The front page shows one before the chapter that explains it.

@@ -78,6 +78,20 @@ def test_files_are_timed_whole_and_the_longest_is_begun_first(book_with_a_failur
 
 
 @pytest.mark.slow
+def test_the_book_is_begun_at_once_and_beside_it_what_needs_none(tmp_path):
+    """Two files of the book side by side would both wait for its build."""
+    plain, of_the_book = "def test_one(): pass\n", "def test_one(book): pass\n"
+    for name, text in {"a": plain, "b": of_the_book, "c": of_the_book, "d": plain, "e": plain}.items():
+        (tmp_path / f"test_{name}.py").write_text(text)
+    (tmp_path / "conftest.py").write_text("import pytest\n@pytest.fixture\ndef book(): pass\n")
+    (tmp_path / "results").mkdir()
+    seconds = {"test_a.py": 50.0, "test_b.py": 40.0, "test_c.py": 30.0, "test_d.py": 20.0, "test_e.py": 10.0}
+    (tmp_path / "results" / "run_times.json").write_text(json.dumps({"chapters": {}, "files": seconds}))
+    told = run_tests(tmp_path, "-p", "tests.longest_first", "-v", *seconds)
+    assert re.findall(r"test_(\w)\.py::test_one PASSED", told) == ["b", "a", "c", "d", "e"]
+
+
+@pytest.mark.slow
 def test_the_record_says_where_it_was_made_and_what_the_whole_run_took(book_with_a_failure):
     record = made(book_with_a_failure[0])
     assert {name: record["tests"][name] for name in ("passed", "failed", "skipped", "workers")} == {
