@@ -45,7 +45,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: -known.get(file_of(item.nodeid), UNKNOWN))
     files = list(dict.fromkeys(file_of(item.nodeid) for item in items))
     of_the_book = {file_of(item.nodeid) for item in items if "book" in getattr(item, "fixturenames", ())}
-    first = [next((file for file in files if (file in of_the_book) == wanted), None) for wanted in (True, False)]
+    first = [
+        next((file for file in files if (file in of_the_book) == wanted), None) for wanted in (True, False)
+    ]
     if None not in first:
         items.sort(key=lambda item: (*first, file_of(item.nodeid)).index(file_of(item.nodeid)))
 
