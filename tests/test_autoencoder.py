@@ -25,6 +25,7 @@ def model():
     return model
 
 
+@pytest.mark.slow
 def test_the_loss_is_summed_over_pixels_and_averaged_over_images(model, images):
     logits = as_numpy(model(images)["logits"])
     x = as_numpy(images)
@@ -41,6 +42,7 @@ def test_the_loss_is_summed_over_pixels_and_averaged_over_images(model, images):
     assert weighted == pytest.approx((weights * per_image).mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_fit_lowers_the_loss_in_a_graph(images):
     model = Autoencoder(input_shape=(4, 4, 1), latent_dim=3, seed=0)
     model.compile(keras.optimizers.Adam(0.01))

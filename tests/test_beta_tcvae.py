@@ -107,6 +107,7 @@ def new_model(new_vae):
     return make
 
 
+@pytest.mark.slow
 def test_at_beta_one_it_is_the_vae(images, new_vae, new_model):
     histories = []
     for model in (new_vae(3), new_model(3, beta=1.0, num_images=20)):
@@ -136,6 +137,7 @@ def test_the_total_correlation_is_that_of_the_images_given_together(images, new_
     assert terms["elbo"] == pytest.approx(terms["log_likelihood"] - terms["kl"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_larger_weight_gives_a_smaller_total_correlation(new_model):
     # The two halves of an image are mostly alike, so that a code of each would be correlated.
     rng = np.random.default_rng(0)

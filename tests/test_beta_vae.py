@@ -108,6 +108,7 @@ def test_at_beta_one_it_is_the_vae(images, new_vae, new_beta_vae):
     assert histories[1]["loss"] == pytest.approx(histories[1]["neg_elbo"], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [0.0, 0.5, 4.0, 784.0])
 def test_the_loss_is_weighted_and_the_report_is_not(images, noiseless, beta):
     scores = noiseless(beta=beta).evaluate(images, batch_size=7, verbose=0, return_dict=True)
@@ -123,6 +124,7 @@ def test_beta_is_four_unless_told_otherwise(images, noiseless):
     assert scores["loss"] == pytest.approx(scores["neg_elbo"] + 3 * scores["kl_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_beta_climbs_with_the_steps_of_the_optimizer(images, noiseless):
     terms = noiseless().elbo_terms(images)
     reconstruction, kl = -terms["log_likelihood"].mean(), terms["kl"].mean()
@@ -135,6 +137,7 @@ def test_beta_climbs_with_the_steps_of_the_optimizer(images, noiseless):
     np.testing.assert_allclose(uncompiled.objective(terms), -terms["log_likelihood"])
 
 
+@pytest.mark.slow
 def test_capacity_climbs_and_takes_the_place_of_beta(images, noiseless):
     terms = noiseless().elbo_terms(images)
     reconstruction, kl = -terms["log_likelihood"].mean(), terms["kl"].mean()
@@ -147,6 +150,7 @@ def test_capacity_climbs_and_takes_the_place_of_beta(images, noiseless):
     assert losses_by_step(none, images, 1) == pytest.approx([reconstruction + 7 * kl], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_larger_beta_buys_a_smaller_kl_and_a_capacity_is_reached(new_beta_vae):
     # Two bits an image: what colour its left half has, and its right half.
     halves = np.random.default_rng(0).integers(0, 2, (1000, 1, 2, 1)).astype("float32")
@@ -255,6 +259,7 @@ def test_the_configuration_keeps_numbers_and_schedules(new_beta_vae):
     assert [float(climbing.capacity(step)) for step in (0, 2, 8, 50)] == [0, 1, 4, 4]
 
 
+@pytest.mark.slow
 def test_a_recorded_run_keeps_its_options_and_resumes(tmp_path):
     own = {"beta": 2.0, "warm_up_steps": 5}
     settings = experiments.Settings(model="beta_vae", epochs=1, k=2, images=5, hidden=(16,), options=own)

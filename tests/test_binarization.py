@@ -20,6 +20,7 @@ images = hnp.arrays(
 )
 
 
+@pytest.mark.slow
 @given(images=images, how=st.sampled_from(data.BINARIZATIONS[1:]), seed=seeds, epoch=st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_pixels_become_zero_or_one_in_the_same_shape_and_black_and_white_stay(images, how, seed, epoch):

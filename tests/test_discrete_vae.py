@@ -90,6 +90,7 @@ def test_the_kl_is_log_c_less_the_entropy():
 # --- The bound -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_bound_from_exact_draws_is_that_of_going_through_all_codes(model, binary):
     log_q, log_likelihood, log_p = exact(model, binary)
     q = np.exp(log_q)
@@ -185,6 +186,7 @@ def test_the_temperature_falls_with_the_steps_of_the_optimizer(images, monkeypat
     assert small(temperature=0.3).temperature == 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True])
 def test_training_improves_the_bound(binary, hard):
     model = small(hard=hard)

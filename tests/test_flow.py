@@ -186,6 +186,7 @@ def test_codes_and_reconstructions_lie_where_the_steps_take_them():
     np.testing.assert_allclose(model.reconstruct(IMAGES), model.decode(middle), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_bound_and_the_steps_learn(tmp_path):
     model = iaf()
     model.compile(keras.optimizers.Adam(0.02), jit_compile=False)

@@ -104,6 +104,7 @@ def test_the_model_has_as_many_codes_as_its_levels_make_and_no_loss_but_the_boun
     np.testing.assert_allclose(model(IMAGES)["logits"], model.decoder(given["z"]), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "family, own", [(FSQVAE, {}), (ResidualVQVAE, {"stages": (4, 3)}), (RotatingVQVAE, {"num_embeddings": 8})]
 )

@@ -34,6 +34,7 @@ def plain(x, logits):
     return tf.reduce_sum(x * logits - tf.nn.softplus(logits), axis=(-3, -2, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [(), (1,), (5,), (2, 5)])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_value_and_gradients_are_those_of_the_plain_formula(draws, compiled):

@@ -277,6 +277,7 @@ def encoder_gradients(model, x, repeats):
     )
 
 
+@pytest.mark.slow
 def test_the_two_estimators_agree_in_expectation_and_the_doubly_reparameterized_one_is_quieter():
     x = np.repeat(EXACT.sample(1, seed=3), 500, axis=0)
     plain = encoder_gradients(toy_iwae(8), x, 60)
@@ -288,6 +289,7 @@ def test_the_two_estimators_agree_in_expectation_and_the_doubly_reparameterized_
     assert signal > 5 * np.sqrt(double.var(0).max() / 60)  # there is a gradient to agree on
 
 
+@pytest.mark.slow
 def test_one_sample_has_the_gradient_of_the_elbo_in_expectation():
     x = np.repeat(EXACT.sample(1, seed=3), 500, axis=0)
     vae, one = EXACT.vae(**SHIFTS), toy_iwae(1)
@@ -305,6 +307,7 @@ def test_one_sample_has_the_gradient_of_the_elbo_in_expectation():
 # --- As a Keras model ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doubly_reparameterized", [False, True])
 def test_training_closes_the_gap(doubly_reparameterized):
     x = EXACT.sample(1000)
@@ -319,6 +322,7 @@ def test_training_closes_the_gap(doubly_reparameterized):
     assert after < 0.3 * before
 
 
+@pytest.mark.slow
 def test_saved_loaded_and_resumed_it_goes_on_with_the_same_noise(images, tmp_path):
     model = small_iwae(num_samples=4, doubly_reparameterized=True)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
@@ -339,6 +343,7 @@ def test_the_estimator_is_shared_with_the_evaluation(images):
     np.testing.assert_allclose(bound, again, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_recorded_run_keeps_its_options(tmp_path):
     settings = experiments.Settings(model="iwae", epochs=1, k=2, images=5, options={"num_samples": 2})
     record = experiments.run(settings, tmp_path / "run", quiet=True)

@@ -170,6 +170,7 @@ def test_time_is_told_in_waves():
     np.testing.assert_allclose(told[3, 1:], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_new_network_makes_the_diffusion_a_standard_normal():
     model = small()
     z = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
@@ -246,6 +247,7 @@ def test_the_weights_of_all_draws_are_the_mean_of_their_bounds():
         model.prior_of(None)
 
 
+@pytest.mark.slow
 def test_a_trained_network_samples_both_of_two_narrow_clusters():
     model = small(units=(64, 64))
     corners = np.where(np.arange(400)[:, None] % 2 == 0, 2.0, -2.0) * np.ones((400, 2))
@@ -274,6 +276,7 @@ def pairs_of_noise(model, z, noise):
     return inputs.astype("float32"), (alpha * epsilon - sigma * scaled).astype("float32")
 
 
+@pytest.mark.slow
 def test_frozen_networks_stay_and_the_diffusion_learns(tmp_path):
     model = small()
     # Narrow posteriors: all codes together are twelve small clusters, far from a normal.
@@ -299,6 +302,7 @@ def test_frozen_networks_stay_and_the_diffusion_learns(tmp_path):
     assert len(free.trainable_weights) == 4 + 10
 
 
+@pytest.mark.slow
 def test_labels_are_part_of_the_input_and_some_are_hidden_in_training():
     model = stirred(small(num_classes=3, label_dropout=1.0))
     shown = stirred(small(num_classes=3, label_dropout=0.0))
@@ -340,6 +344,7 @@ def test_times_of_a_batch_are_spread_evenly():
     assert seen[0][0] != seen[1][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make, words",
     [

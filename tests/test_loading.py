@@ -50,6 +50,7 @@ def in_a_new_process(program, *arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loader", LOADERS)
 def test_a_file_of_each_family_loads_where_no_family_is_imported(loader):
     files = sorted(SAVED.glob("*.keras"))
@@ -59,6 +60,7 @@ def test_a_file_of_each_family_loads_where_no_family_is_imported(loader):
     assert done.stdout.split() == expected.split()
 
 
+@pytest.mark.slow
 def test_without_the_package_keras_knows_none_of_its_classes():
     program = "import keras\nload = keras.models.load_model\n" + REST
     done = in_a_new_process(program, SAVED / "vae.keras")

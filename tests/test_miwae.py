@@ -102,6 +102,7 @@ def test_a_missing_pixel_influences_nothing_and_no_gradient_is_nan(doubly):
         assert np.isfinite(np.asarray(weight)).all() and not np.array_equal(was, weight)
 
 
+@pytest.mark.slow
 def test_a_pixel_that_is_never_observed_trains_no_output():
     holes = IMAGES.copy()
     holes[:, 0, 0] = np.nan

@@ -45,6 +45,7 @@ def test_a_path_that_never_was_is_simply_not_found():
         importlib.import_module("companion.vqvae")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_model_saved_before_the_move_loads(name, pytestconfig):
     folder = pytestconfig.rootpath / SAVED

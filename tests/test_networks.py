@@ -46,6 +46,7 @@ def test_defaults_are_those_of_the_book():
     assert build_encoder().output_shape == build_conv_encoder().output_shape == [(None, 2)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("pair", [(build_encoder, build_decoder), (build_conv_encoder, build_conv_decoder)])
 def test_images_come_out_in_the_shape_in_which_they_went_in(pair, shape):

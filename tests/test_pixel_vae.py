@@ -90,6 +90,7 @@ def test_beta_is_one_by_default_and_the_rest_is_taken_as_by_a_beta_vae():
     assert small().beta == 1.0 and small(beta=2.0, free_bits=0.1).free_bits == 0.1
 
 
+@pytest.mark.slow
 def test_it_stands_in_a_file(tmp_path):
     model = small(beta=2.0)
     model.compile("adam")
@@ -100,6 +101,7 @@ def test_it_stands_in_a_file(tmp_path):
     np.testing.assert_allclose(loaded.reconstruct(IMAGES), model.reconstruct(IMAGES), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_context_learns_what_the_code_need_not_say():
     """Stripes: every pixel repeats the one on its left, so that the context explains all but the first column."""
     stripes = np.repeat(np.random.default_rng(0).integers(0, 2, (200, 6, 1, 1)), 6, axis=2).astype("float32")

@@ -143,6 +143,7 @@ def test_with_the_exact_posterior_and_the_exact_prior_one_draw_gives_log_p():
     assert not np.allclose(log_likelihood(other, x, 200), exact.log_prob(x), atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", LEARNED)
 def test_frozen_networks_stay_and_the_prior_learns(prior, tmp_path):
     model = small(prior, frozen=True)

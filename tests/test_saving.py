@@ -105,6 +105,7 @@ def there(here, folder):
         return dict(arrays), json.loads((folder / "answer.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -120,6 +121,7 @@ def test_a_new_process_gets_equal_outputs(here, there, name):
     np.testing.assert_allclose(there[0][name], here[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_settings_come_back(there):
     assert there[1]["conv"] == ["VAE", "convolutional", "normal", 3, 2]
     assert there[1]["dense"][2:] == ["bernoulli", 0, 2]

@@ -169,6 +169,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_mistake_gets_one_line(case, folder, capsys):
     np.savez(folder / "large.npz", images=np.zeros((3, 5, 4), "float32"))

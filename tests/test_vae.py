@@ -73,6 +73,7 @@ def conv_vae():
     return VAE(encoder, decoder, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["vae", "conv_vae"])
 def test_an_image_does_not_feel_its_batch(network, request):
     model = request.getfixturevalue(network)
@@ -186,6 +187,7 @@ def test_compile_by_name(new_vae, images):
     assert set(model.fit(images, verbose=0).history) == REPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [7, 20, 1])
 def test_a_smaller_last_batch_counts_by_its_images(noiseless_vae, images, batch_size):
     model = compiled(noiseless_vae(), learning_rate=0.0, run_eagerly=batch_size != 7)
@@ -339,6 +341,7 @@ class Rows(keras.utils.PyDataset):
         return (self.images[8 * i : 8 * i + 8],)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # the generator is spent after its one epoch
 @pytest.mark.parametrize(
     "stream",
@@ -396,6 +399,7 @@ def test_extreme_codes_stay_finite_in_half_precision():
 # --- Codes, images, samples ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_encode_gives_three_arrays_and_a_fresh_draw(new_vae, images):
     model = new_vae()
     (z_mean, z_log_var, z), (mean_again, log_var_again, z_again) = model.encode(images), model.encode(images)

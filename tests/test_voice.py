@@ -178,6 +178,7 @@ def test_pages_speak_as_the_book_does(path):
     check(name, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PARTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_and_messages_speak_as_the_book_does(folder):
     files = [(path, str(path.relative_to(ROOT))) for path in sorted(folder.glob("*.py"))]

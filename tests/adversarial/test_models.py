@@ -137,6 +137,7 @@ def test_the_loss_is_the_weighted_sum_and_every_loss_is_reported(family, own, we
     assert scores["neg_elbo"] == pytest.approx(scores["reconstruction_loss"] + scores["kl_loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 @each_family
 def test_weights_of_images_weigh_every_loss(family):
     model = small(family)
@@ -191,6 +192,7 @@ def test_the_prior_of_a_subclass_is_what_codes_are_compared_with(family):
     assert np.abs(np.mean(y_pred["z_prior"]) - 8) < 0.2 and np.std(y_pred["z_prior"]) < 0.5
 
 
+@pytest.mark.slow
 @each_family
 def test_training_stands_in_a_file_and_goes_on_as_without_a_stop(family, tmp_path):
     def train(model, epochs):
@@ -214,6 +216,7 @@ def test_training_stands_in_a_file_and_goes_on_as_without_a_stop(family, tmp_pat
     np.testing.assert_allclose([*half, *train(resumed, 2)], whole, rtol=1e-3)
 
 
+@pytest.mark.slow
 @each_family
 def test_each_side_learns_while_the_other_stands_still(family):
     still, learns = keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-2)

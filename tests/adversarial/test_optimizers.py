@@ -109,6 +109,7 @@ def test_an_optimizer_that_scales_the_loss_is_refused(bad):
         OptimizerPerPlayer("adam", bad())
 
 
+@pytest.mark.slow
 def test_no_weight_moves_before_every_loss_is_known():
     """The encoder's and the decoder's feature loss see one reconstruction; they part where a decoder has moved."""
     model = VAEGAN(**VAEGAN.build_networks((8, 8, 1), 2, hidden=(8,), seed=0), seed=0)

@@ -85,6 +85,7 @@ def there(here, folder):
         return dict(arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases())
 def test_it_trains_evaluates_and_generates(here, case):
     figures = here(case)
@@ -99,6 +100,7 @@ def test_it_trains_evaluates_and_generates(here, case):
             np.testing.assert_allclose(figures[f"{part}neg_elbo"], parts, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases())
 def test_training_resumed_in_a_new_process_goes_on_where_it_stopped(here, there, case):
     for name, values in here(case).items():
@@ -106,6 +108,7 @@ def test_training_resumed_in_a_new_process_goes_on_where_it_stopped(here, there,
             np.testing.assert_allclose(there[f"{case}/{name}"], values, rtol=2e-3, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -140,6 +143,7 @@ SCHEDULED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SCHEDULED)
 def test_a_schedule_follows_the_steps_in_training_evaluation_and_after_loading(case, tmp_path):
     model = new_model(case, still())
@@ -194,6 +198,7 @@ def test_rows_of_a_trained_codebook_come_from_the_first_batch_and_are_reset():
     assert is_from_the_batch().all()
 
 
+@pytest.mark.slow
 def test_the_prior_of_codes_is_fitted_alone():
     model = new_model("vq_vae")
     history = model.fit_prior(IMAGES, epochs=3, verbose=0).history["loss"]

@@ -34,6 +34,7 @@ ROUTES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES)
 def test_years_are_warned_of_on_every_route(route):
     with pytest.warns(UserWarning, match="conditions hold values from 1990 to 2020.*standardise them.*mean"):
@@ -88,6 +89,7 @@ NEAR = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAR)
 def test_what_is_far_from_one_is_warned_of(name):
     shape = FAR[name].shape[1:]
@@ -98,6 +100,7 @@ def test_what_is_far_from_one_is_warned_of(name):
         model(shape).generate(standardised(FAR[name]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEAR)
 def test_what_is_about_one_is_taken_without_a_word(name):
     with warnings.catch_warnings():
@@ -119,6 +122,7 @@ def test_many_rows_are_looked_at_through_some():
         assert warn_of_scale(conditions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("route", ROUTES)
 def test_nan_is_named_as_the_conditions(route, bad):

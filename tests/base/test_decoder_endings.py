@@ -125,6 +125,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_outputs_that_are_no_logits_are_refused_whatever_makes_them(name):
     make, ending = REFUSED[name]
@@ -172,6 +173,7 @@ PASSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PASSED)
 def test_true_logits_pass_without_a_word(name):
     network = PASSED[name]()
@@ -183,6 +185,7 @@ def test_true_logits_pass_without_a_word(name):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_a_trained_decoder_passes_again():
     vae = VAE(input_shape=SHAPE, seed=0)
     vae.compile(keras.optimizers.SGD(10.0))  # it may go as far as it likes

@@ -46,6 +46,7 @@ def uses(name, model):
         yield "sample_layers", lambda: model.sample_layers(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILD)
 def test_every_use_of_a_diverged_model_says_so(name):
     model = broken(name)
@@ -56,6 +57,7 @@ def test_every_use_of_a_diverged_model_says_so(name):
         assert "clean them" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILD)
 def test_the_same_uses_work_with_finite_weights(name):
     for _, act in uses(name, make(name)):
@@ -85,6 +87,7 @@ def diverging(name="vae", rate=1e6):
 
 
 # The first step of the autoencoder leaves no rectified unit alive; only a huge rate then makes its loss overflow.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rate", "advised"),
     [
@@ -107,6 +110,7 @@ def test_fit_warns_once_while_it_happens(name, rate, advised):
     assert f"smaller learning rate, for example keras.optimizers.SGD({advised})" in told[0]
 
 
+@pytest.mark.slow
 def test_a_second_fit_warns_anew_and_a_good_one_never():
     model = diverging()
     for _ in range(2):
@@ -117,6 +121,7 @@ def test_a_second_fit_warns_anew_and_a_good_one_never():
         assert np.isfinite(make("vae").fit(IMAGES, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_the_advice_works_and_callbacks_of_every_form_are_kept():
     class Seen(keras.callbacks.Callback):
         epochs = 0

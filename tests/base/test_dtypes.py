@@ -100,6 +100,7 @@ PAIRS = [(name, POLICIES[0]) for name in FAMILIES]
 PAIRS += [(name, POLICIES[1 + place % 4]) for place, name in enumerate(FAMILIES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "policy"), PAIRS, indirect=["policy"])
 def test_every_method_works_under_every_policy(name, policy):
     model = build(name)
@@ -151,6 +152,7 @@ def test_half_the_digits_do_not_change_the_score_by_much(policy):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float16"], indirect=True)
 @pytest.mark.parametrize("name", ["VAE", "ConditionalVAE", "VQVAE", "DiscreteVAE", "HierarchicalVAE"])
 def test_a_model_of_another_type_saves_and_loads(name, policy, tmp_path):
@@ -167,6 +169,7 @@ def of_type(array, name):
     return array.astype(ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(
     "name", ["Autoencoder", "VAE", "ConditionalVAE of vectors", "HierarchicalVAE", "VQVAE"]

@@ -55,12 +55,14 @@ def compare(model, exported, case):
         assert not np.allclose(out["z"], exported.serve(x)["z"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WITHOUT_NOISE)
 def test_an_untrained_model_is_exported(case, tmp_path):
     model = new_model(case)
     compare(model, served(model, str(tmp_path / "model")), case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WITHOUT_NOISE)
 def test_a_model_is_exported_after_training_and_after_loading(case, tmp_path):
     model = new_model(case)
@@ -82,6 +84,7 @@ def test_keras_takes_an_export_as_a_layer(tmp_path):
     np.testing.assert_allclose(layer(IMAGES)["z_mean"], model(IMAGES)["z_mean"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_layers_of_codes_have_names_of_their_own(tmp_path):
     exported = served(new_model("hierarchical_vae"), str(tmp_path / "model"))
     out = exported.serve(IMAGES)
@@ -111,6 +114,7 @@ def test_conditions_that_are_no_classes_keep_their_shape(tmp_path):
     np.testing.assert_allclose(out["z_mean"], model((IMAGES, conditions))["z_mean"], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["autoencoder"])
 def test_a_model_that_draws_nothing_becomes_a_tflite_file(case, tmp_path):
     model, path = new_model(case), str(tmp_path / "model.tflite")
@@ -120,6 +124,7 @@ def test_a_model_that_draws_nothing_becomes_a_tflite_file(case, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_decoder_of_a_model_that_draws_becomes_a_tflite_file(tmp_path):
     model, path = new_model("vae"), str(tmp_path / "decoder.tflite")
     model.decoder.export(path, format="litert", verbose=False)

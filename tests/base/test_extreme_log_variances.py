@@ -11,6 +11,7 @@ from companion.vae import VAE
 IMAGES = np.random.default_rng(0).uniform(size=(8, 4, 4, 1)).astype("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [-6e4, -30.0, 12.0, 30.0, 6e4])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
 def test_the_bound_and_a_step_are_finite(policy, raw):

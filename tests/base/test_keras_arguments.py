@@ -52,6 +52,7 @@ def test_what_compile_cannot_use_is_named(case):
     assert not model.compiled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILD)
 def test_every_family_says_so_and_names_itself(name):
     model = BUILD[name]()
@@ -61,6 +62,7 @@ def test_every_family_says_so_and_names_itself(name):
         model.compile("adam", metrics=["mae"])
 
 
+@pytest.mark.slow
 def test_the_way_that_is_named_works():
     model = VAE(input_shape=SHAPE, likelihood=Likelihood("normal"), seed=0)
     model.compile("adam")
@@ -176,6 +178,7 @@ def test_the_other_methods_check_theirs(vae):
         vae.test_on_batch(IMAGES, sample_weight=np.ones(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [

@@ -115,6 +115,7 @@ DRAWS |= {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWS)
 def test_a_whole_number_of_numpy_is_a_seed_and_so_is_zero(name):
     draw = DRAWS[name]
@@ -125,6 +126,7 @@ def test_a_whole_number_of_numpy_is_a_seed_and_so_is_zero(name):
     assert not np.array_equal(flat(draw(0)), flat(draw(3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWS)
 def test_none_and_a_generator_go_on(name):
     draw = DRAWS[name]
@@ -135,6 +137,7 @@ def test_none_and_a_generator_go_on(name):
     np.testing.assert_array_equal(first, flat(draw(random.SeedGenerator(2))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWS)
 @pytest.mark.parametrize("seed", [True, -1, 1.0, np.float64(2), "3", (1, 2), np.random.default_rng(0)])
 def test_anything_else_is_named(name, seed):
@@ -171,6 +174,7 @@ FIXED |= {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIXED)
 def test_a_fixed_seed_may_be_a_whole_number_of_numpy(name):
     make = FIXED[name]
@@ -187,6 +191,7 @@ def test_a_fixed_seed_of_another_type_is_named(name, seed):
         FIXED[name](seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_seed_of_numpy_is_saved_with_the_model(name, tmp_path):
     model = model_of(name, np.int64(0))

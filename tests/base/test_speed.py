@@ -23,6 +23,7 @@ def small(optimizer="adam", **how):
 SEVERAL = pytest.mark.skipif(BACKEND == "torch", reason="Keras takes one step per call on PyTorch")
 
 
+@pytest.mark.slow
 @SEVERAL
 def test_several_steps_per_call_train_as_one_step_does():
     several, one = small(), small(steps_per_execution=1)
@@ -36,6 +37,7 @@ def test_several_steps_per_call_train_as_one_step_does():
     assert int(several.optimizer.iterations) == int(one.optimizer.iterations) == 150
 
 
+@pytest.mark.slow
 @TENSORFLOW
 @pytest.mark.parametrize("make", [keras.optimizers.Adam, keras.optimizers.AdamW])
 @pytest.mark.parametrize(
@@ -60,6 +62,7 @@ def test_other_optimizers_stay_as_they_are():
     assert "update_step" in vars(small().optimizer)
 
 
+@pytest.mark.slow
 @TENSORFLOW
 def test_the_choice_survives_saving(tmp_path):
     model = small()
@@ -77,6 +80,7 @@ def test_the_choice_survives_saving(tmp_path):
     assert fixed.steps_per_execution == 3
 
 
+@pytest.mark.slow
 @TENSORFLOW
 def test_a_callback_that_counts_batches_sees_each():
     seen = []
@@ -117,6 +121,7 @@ def test_steps_that_were_asked_for_are_taken_exactly(asked, expected):
     assert speed.steps_per_execution(small(), 60, 4, 30, None, asked) == expected
 
 
+@pytest.mark.slow
 @TENSORFLOW
 def test_a_stream_that_never_ends_gives_as_many_batches_as_asked():
     import tensorflow as tf

@@ -102,6 +102,7 @@ def vae():
     return make("vae")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_stream_is_refused_for_what_an_array_is_refused_for(vae, stream, route):
@@ -109,12 +110,14 @@ def test_a_stream_is_refused_for_what_an_array_is_refused_for(vae, stream, route
         refuses(vae, said_of(vae, images[:4]), ROUTES[route], vae, STREAMS[stream](images))
 
 
+@pytest.mark.slow
 def test_after_all_of_it_the_model_takes_right_data(vae):
     for stream in STREAMS.values():
         history = vae.fit(stream(IMAGES), validation_data=stream(IMAGES), verbose=0).history
         assert np.isfinite(history["loss"] + history["val_loss"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILD)
 def test_every_family_checks_streams_and_still_learns(name):
     model = make(name)
@@ -135,6 +138,7 @@ def test_every_family_checks_streams_and_still_learns(name):
     assert model(item[0])["logits"].shape[-3:] == SHAPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", STREAMS)
 def test_only_the_batch_that_is_bad_is_refused(vae, stream):
     model = make("vae")
@@ -144,6 +148,7 @@ def test_only_the_batch_that_is_bad_is_refused(vae, stream):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize(
     ("name", "conditions", "said"),
@@ -167,6 +172,7 @@ def test_the_conditions_of_a_stream_are_checked(stream, name, conditions, said):
 MODELS: dict = {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("name", [*ALONE, "labels"])
 def test_labels_beside_images_are_refused(stream, name):
@@ -218,6 +224,7 @@ def test_the_advice_works(vae):
     vae.fit(tf.data.Dataset.from_tensor_slices(IMAGES).batch(128), verbose=0)
 
 
+@pytest.mark.slow
 def test_every_route_computes_what_an_array_does(noiseless_vae):
     """The checks change no figure: whole numbers, half and double precision, weights and all streams."""
     model = noiseless_vae()
@@ -248,6 +255,7 @@ def test_data_outside_the_unit_interval_is_for_models_of_such_data():
         refuses(model, "NaN or infinite", model.fit, stream(with_one(np.nan, 1)), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{"steps_per_execution": 2}, {"run_eagerly": True}, {"jit_compile": True}])
 def test_other_ways_to_run_are_checked_too(how):
     model = make("vae", **how)
@@ -256,6 +264,7 @@ def test_other_ways_to_run_are_checked_too(how):
         assert np.isfinite(model.fit(stream(IMAGES), verbose=0).history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_inside_a_traced_function_shapes_are_checked(vae):
     @tf.function
     def loss(x):

@@ -48,6 +48,7 @@ def trained(build, how, labels, **more):
     return history, seen.epochs, [np.array(weight) for weight in model.get_weights()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["none", "static", "dynamic"])
 @pytest.mark.parametrize(("build", "labels"), [(vae, None), (cvae, LABELS)], ids=["images", "labels"])
 def test_training_is_the_same_as_batch_by_batch(monkeypatch, build, labels, how):

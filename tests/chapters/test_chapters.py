@@ -25,6 +25,7 @@ each_chapter = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @each_chapter
 @pytest.mark.parametrize("rule", RULES, ids=[rule.__name__ for rule in RULES])
 def test_the_chapter_keeps_the_rule(path, rule):

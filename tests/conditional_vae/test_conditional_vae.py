@@ -254,6 +254,7 @@ def test_the_model_minimises_the_loss_of_that_name(images, monkeypatch):
     assert float(model.compute_loss((images, LABELS), y_pred=model((images, LABELS)))) == 17
 
 
+@pytest.mark.slow
 def test_every_image_has_its_own_term_in_any_batch(images):
     model, order = make(), np.random.default_rng(2).permutation(20)
     together = model.elbo_terms((images, LABELS), EPSILON)
@@ -266,6 +267,7 @@ def test_every_image_has_its_own_term_in_any_batch(images):
             np.testing.assert_allclose(np.concatenate(parts), values, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_moves_all_three_networks(images):
     model = compiled(make())
     parts = (model.encoder, model.decoder, model.prior_network)
@@ -349,6 +351,7 @@ def test_a_stream_of_labelled_batches_is_trained_on(images):
     assert history["loss"][-1] < history["loss"][0] - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("validation", "weights"),
     [

@@ -90,6 +90,7 @@ def test_static_batches_are_shuffled_but_not_drawn_again():
     assert sorted(x.tobytes() for x in first) == sorted(x.tobytes() for x in second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["none", "dynamic"])
 def test_a_resumed_fit_sees_the_epochs_that_an_uninterrupted_one_sees(how):
     images = IMAGES if how == "none" else HALF

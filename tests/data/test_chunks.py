@@ -47,6 +47,7 @@ def test_which_array_is_read(tmp_path):
         ImageChunks(saved(tmp_path, a=BYTES, b=BYTES))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     """Files of 1 and of 40 megabytes; the peak of both is that of a few chunks."""
     peaks = []

@@ -107,6 +107,7 @@ def test_a_second_call_returns_the_kept_digits_and_nobody_can_change_them():
         digits.x_train[0] = 0
 
 
+@pytest.mark.slow
 def test_digits_load_without_keras():
     code = (
         "import sys, companion.data as d; d.load('digits'); d.binarize([[.5]], 'static'); d.sources(); "
@@ -179,6 +180,7 @@ def test_a_given_split_is_kept_in_its_order(tmp_path):
     assert mine.image_shape == (4, 4, 3)
 
 
+@pytest.mark.slow
 @given(n=st.integers(2, 40), seed=st.integers(0, 2**32))
 @settings(max_examples=30, deadline=None)
 def test_a_seeded_split_loses_no_image_and_keeps_about_a_sixth_for_the_test(n, seed):

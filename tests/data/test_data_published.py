@@ -57,6 +57,7 @@ def mnist_arrays():
         return dict(archive)
 
 
+@pytest.mark.slow
 @needs_mnist
 def test_mnist_from_a_folder_is_the_published_set(monkeypatch):
     monkeypatch.setenv("COMPANION_DATA_DIR", str(DATA_DIR))
@@ -125,6 +126,7 @@ STANDARD_CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "message"), STANDARD_CASES.values(), ids=STANDARD_CASES)
 def test_arrays_that_are_not_mnist_are_refused(monkeypatch, tmp_path, change, message):
     monkeypatch.setenv("COMPANION_DATA_DIR", str(tmp_path))

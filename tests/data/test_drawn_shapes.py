@@ -182,6 +182,7 @@ def test_the_seed_decides_which_images_come():
     assert (one.factors.dtype, one.values.dtype) == (np.int64, np.float64)
 
 
+@pytest.mark.slow
 def test_the_data_set_is_split_labelled_by_shape_and_read_only():
     loaded, drawn = data.load("shapes", seed=2), data.shapes(seed=2)
     assert repr(loaded) == (

@@ -41,6 +41,7 @@ def test_the_order_follows_from_seed_and_epoch(shards):
     assert not np.array_equal(orders[0], IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", range(7))
 def test_an_epoch_is_taken_up_at_any_batch(shards, start):
     whole = list(shards.dataset(8, seed=1, epoch=2))
@@ -120,6 +121,7 @@ def test_a_start_beyond_the_epoch_names_the_next_one(shards):
         shards.dataset(8, epoch=2, start=7)
 
 
+@pytest.mark.slow
 def test_a_training_stopped_in_the_middle_of_an_epoch_ends_with_the_weights_of_one_that_was_not(
     shards, tmp_path
 ):

@@ -21,6 +21,7 @@ def x(exact):
     return exact.sample(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shifts", [(0.0, 0.0), (0.3, 0.8), (-0.2, -1.0)])
 def test_it_gives_the_exact_value_whatever_the_encoder(exact, x, shifts):
     model = exact.vae(mean_shift=shifts[0], log_var_shift=shifts[1])
@@ -37,6 +38,7 @@ def test_the_mean_weight_is_unbiased_with_few_steps(exact):
     assert standard_error < 0.1 and abs(np.mean(ratios) - 1) < 4 * standard_error
 
 
+@pytest.mark.slow
 def test_more_steps_come_closer(exact):
     x = exact.sample(400)
     apart = [

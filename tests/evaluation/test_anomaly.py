@@ -19,6 +19,7 @@ EXACT = LinearGaussian.random(pixels=6, latent_dim=2, scale=0.2)
 LAYERED = TwoLayerLinearGaussian.random(pixels=5, latent_dims=(2, 1))
 
 
+@pytest.mark.slow
 def test_scores_of_a_model_whose_likelihood_is_known():
     x = EXACT.sample(20, seed=1)
     shifts = {"mean_shift": 0.1, "log_var_shift": 0.5}
@@ -135,6 +136,7 @@ def test_auroc_counts_pairs_and_ties_count_half():
     assert perfect == (1.0, 1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_that_over_draws_of_both_sets():
     rng = np.random.default_rng(0)
     draws = [anomaly.detection(rng.normal(size=40), rng.normal(0.8, 1.5, size=25)) for _ in range(1500)]

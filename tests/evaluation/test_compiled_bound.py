@@ -38,6 +38,7 @@ is_compiled = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @is_compiled
 @pytest.mark.parametrize("name", MODELS)
 def test_compiled_and_single_operations_agree(name, monkeypatch):
@@ -105,6 +106,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @is_compiled
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_the_model_is_seen(change, monkeypatch):

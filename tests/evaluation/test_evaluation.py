@@ -50,6 +50,7 @@ def test_the_bound_is_the_log_mean_of_all_weights(vae, images, k, at_once, chunk
     np.testing.assert_allclose(bound, logsumexp(log_w, axis=0) - np.log(k), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k", "at_once"), [(20, 1000, 100), (20, 7, 3), (230, 40, 500), (230, 2, 90)])
 def test_what_is_decoded_at_once_depends_neither_on_k_nor_on_n(vae, n, k, at_once):
     spy = Spy(vae)

@@ -30,6 +30,7 @@ def judge():
     return train_judge(stripes(), LABELS, epochs=20, batch_size=8, seed=1)
 
 
+@pytest.mark.slow
 def test_the_judge_learns_what_it_is_shown(judge):
     unseen = stripes(seed=1)
     assert agreement(judge, unseen, LABELS) > 0.95
@@ -40,6 +41,7 @@ def test_the_judge_learns_what_it_is_shown(judge):
     assert named_classes(judge, unseen).shape == (60,)
 
 
+@pytest.mark.slow
 def test_agreement_is_the_share_of_labels_named(judge):
     named = named_classes(judge, stripes())
     asked = named.copy()
@@ -79,6 +81,7 @@ def test_every_layer_has_a_seed_of_its_own_and_no_two_judges_share_one():
     }
 
 
+@pytest.mark.slow
 def test_the_usual_training(monkeypatch):
     how = {}
     monkeypatch.setattr(keras.Sequential, "fit", lambda self, x, y, **kwargs: how.update(kwargs))
@@ -87,6 +90,7 @@ def test_the_usual_training(monkeypatch):
     assert judge.layers[1].kernel_initializer.seed == 0
 
 
+@pytest.mark.slow
 def test_one_seed_makes_one_judge():
     keras.utils.set_random_seed(0)
     first = train_judge(stripes(), LABELS, epochs=1, seed=3)

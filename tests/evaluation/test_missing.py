@@ -56,6 +56,7 @@ def test_importance_sampling_tends_to_the_conditional_mean():
     assert errors[2] < 0.01
 
 
+@pytest.mark.slow
 def test_the_chain_tends_to_the_conditional_mean():
     x, vae = incomplete(), EXACT.vae()
     exact, gone = EXACT.complete(x), np.isnan(x)

@@ -92,6 +92,7 @@ def controls():
     return judge, reference, sets
 
 
+@pytest.mark.slow
 def test_no_control_matches_real_images_on_both_in_pixels(controls):
     _, reference, sets = controls
     found = {name: precision_recall(reference, images) for name, images in sets.items()}
@@ -102,6 +103,7 @@ def test_no_control_matches_real_images_on_both_in_pixels(controls):
     assert found["thresholded"].fidelity < real.fidelity - 0.2
 
 
+@pytest.mark.slow
 def test_no_control_matches_real_images_on_both_in_the_eyes_of_the_judge(controls):
     """Fidelity by the judge's confidence: by precision blurred images would win, in its features as in pixels."""
     judge, reference, sets = controls

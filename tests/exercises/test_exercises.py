@@ -65,6 +65,7 @@ def test_the_solution_passes(exercise):
     assert verdict.passed, verdict.text
 
 
+@pytest.mark.slow
 @each_exercise
 def test_wrong_answers_fail_with_the_hints_that_are_theirs(exercise):
     own_hints = {mistake.hint for mistake in exercise.mistakes}

@@ -19,6 +19,7 @@ WRONG = {
 EACH = [(chapter, name, what) for chapter in WRONG for name, own in WRONG[chapter].items() for what in own]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chapter", "name", "what"), EACH)
 def test_a_plausible_wrong_answer_does_not_pass(chapter, name, what):
     verdict = all_exercises()[name].judge(WRONG[chapter][name][what])

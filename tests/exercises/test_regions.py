@@ -52,6 +52,7 @@ def test_a_count_passes_at_one_number_only_and_is_told_when_it_is_near():
     assert len(near) == 2 and near[0][1] < 330040 < near[1][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", COMPUTE, ids=lambda each: each.name)
 def test_every_mistake_has_an_interval_and_no_number_has_two(exercise):
     regions = sorted(Grid(exercise).regions(), key=lambda each: each.low)
@@ -82,6 +83,7 @@ def texts_in(facts: dict) -> str:
     return json.dumps(readable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", COMPUTE, ids=lambda each: each.name)
 def test_no_number_on_the_page_is_a_right_answer(exercise):
     facts = facts_of(exercise)

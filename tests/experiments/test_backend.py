@@ -38,6 +38,7 @@ def record_of(tmp_path):
     return json.loads((tmp_path / "run" / "run.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_option_wins_over_the_environment_in_a_new_process(small_run, tmp_path):
     # Under a backend that does not exist Keras could not even be imported.
     done = subprocess.run(
@@ -76,6 +77,7 @@ def test_keras_on_another_backend_is_refused(small_run, capsys, installed, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_backend(small_run, capsys, installed, tmp_path):
     assert main(small_run) == 0
     capsys.readouterr()

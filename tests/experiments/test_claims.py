@@ -38,6 +38,7 @@ def test_a_slope_is_fitted_for_each_seed():
     assert found.high - found.low == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_cover_as_often_as_they_say():
     draws = np.random.default_rng(1).normal(size=(10_000, 6))
     of_mean = of_next = 0

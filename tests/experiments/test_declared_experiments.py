@@ -114,6 +114,7 @@ def test_an_unknown_experiment_is_refused_with_those_that_there_are(results):
         declaration.read("shirt", results)
 
 
+@pytest.mark.slow
 def test_all_missing_runs_are_run_and_judged(results, tmp_path, capsys):
     assert run_all(results, tmp_path, jobs=2) == 0
     found = outcome.read("shift", results)
@@ -265,6 +266,7 @@ def test_the_folder_of_results_must_be_there(tmp_path, capsys):
     assert "is no folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_does_not_stop_the_others(results, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FAIL_AT_SEED", "1")
     assert run_all(results, tmp_path) == 2
@@ -275,6 +277,7 @@ def test_a_run_that_fails_does_not_stop_the_others(results, tmp_path, monkeypatc
     assert len(outcome.read("shift", results).runs) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before, after, message",
     [

@@ -135,6 +135,7 @@ class NoisyVAE(VAE):
     """A variant, as an experiment may name one."""
 
 
+@pytest.mark.slow
 def test_a_variant_takes_the_place_of_its_model(images_file, tmp_path):
     variant = f"{__name__}:NoisyVAE"
     settings = Settings(dataset=images_file, epochs=1, hidden=(8,), k=1, variant=variant)
@@ -439,6 +440,7 @@ def straight(settings, tmp_path_factory):
     return out, experiments.run(settings, out, quiet=True)
 
 
+@pytest.mark.slow
 def test_the_record_is_complete_and_says_what_was_run(straight, settings, images_file):
     out, returned = straight
     record = json.loads((out / "run.json").read_text())
@@ -534,6 +536,7 @@ def in_parts(settings, tmp_path_factory):
     return out, records
 
 
+@pytest.mark.slow
 def test_a_stopped_run_says_how_far_it_came(in_parts):
     first, stopped, last = in_parts[1]
     assert [record["epochs_done"] for record in (first, stopped, last)] == [1, 2, 4]
@@ -543,6 +546,7 @@ def test_a_stopped_run_says_how_far_it_came(in_parts):
     assert last["history"]["loss"][:2] == stopped["history"]["loss"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_repeats_the_run_that_was_never_stopped(in_parts, straight):
     """Batches, binarisation, noise and optimizer all go on where they stood: losses agree far beyond chance."""
     resumed, whole = in_parts[1][-1], straight[1]

@@ -54,6 +54,7 @@ def check(out, n):
     assert (out / "model.keras").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", NARROW)
 def test_every_family_runs_on_eight_images(model, small_set, tmp_path, capsys):
     assert call(model, small_set(8), tmp_path / "run", *NARROW[model]) == 0
@@ -61,12 +62,14 @@ def test_every_family_runs_on_eight_images(model, small_set, tmp_path, capsys):
     assert "negative ELBO" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 5, 9, 12])
 def test_any_number_of_images_runs_from_two_on(n, small_set, tmp_path):
     assert call("vae", small_set(n), tmp_path / "run", *NARROW["vae"], "--binarize", "dynamic") == 0
     check(tmp_path / "run", n)
 
 
+@pytest.mark.slow
 def test_a_run_with_one_test_image_is_resumed(small_set, tmp_path):
     path = small_set(8)
     assert call("vae", path, tmp_path / "run", *NARROW["vae"]) == 0

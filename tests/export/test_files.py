@@ -28,6 +28,7 @@ def from_keras(part):
     return {name: np.asarray(each) for name, each in part(values if len(values) > 1 else values[0]).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", export.PARTS)
 def test_a_part_gives_the_same_after_a_round_trip(vae, name, ending, tmp_path):

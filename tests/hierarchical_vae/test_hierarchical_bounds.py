@@ -73,6 +73,7 @@ def test_at_the_exact_posterior_every_draw_gives_log_p(toy, inference):
     np.testing.assert_allclose(log_w, np.broadcast_to(toy.log_prob(x), (8, 30)), atol=1e-3)
 
 
+@pytest.mark.slow
 @BOTH
 def test_at_the_exact_posterior_the_elbo_is_log_p_on_average(toy, inference):
     x = np.repeat(toy.sample(100, seed=1), 100, axis=0)
@@ -231,6 +232,7 @@ def test_bottom_up_the_term_of_a_lower_layer_may_be_negative(images):
     assert min(t["kl_1"].min() for t in terms) < 0 <= min(t["kl_2"].min() for t in terms)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("latent_dims", [(3, 2), (4, 3, 2)])
 def test_an_image_does_not_feel_its_batch(inference, latent_dims, images):
@@ -262,6 +264,7 @@ def test_the_terms_of_three_layers_add_up(inference, images):
     np.testing.assert_allclose(terms["kl_2"], lower[1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("merge", MERGES)
 def test_one_layer_alone_is_the_vae(inference, merge, images, new_vae):

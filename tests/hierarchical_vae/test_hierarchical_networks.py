@@ -117,6 +117,7 @@ def parts_of_a_convolutional_network(inference):
     return encoder, decoder, alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inference", ["bottom_up", "top_down"])
 @pytest.mark.parametrize("build", [parts_of_a_dense_network, parts_of_a_convolutional_network])
 def test_seeds_of_the_parts_are_a_thousand_apart(build, inference):

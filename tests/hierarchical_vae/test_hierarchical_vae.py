@@ -135,6 +135,7 @@ def test_below_the_free_bits_the_upper_layer_feels_no_gradient(inference, images
 # --- fit and evaluate ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @BOTH
 def test_history_reports_the_kl_of_every_layer(inference, images):
     model = small(inference)
@@ -161,6 +162,7 @@ def test_a_layer_is_reported_with_the_weights_of_the_images(images):
     assert reported["kl_2"] == pytest.approx(terms["kl_2"].mean(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(images):
     model = compiled(small("top_down"))
     losses = model.fit(images, epochs=30, verbose=0).history["loss"]
@@ -337,6 +339,7 @@ def test_a_recorded_run_keeps_its_layers_and_goes_on(inference, tmp_path):
 # --- Bad input -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("use", "message"),
     [

@@ -113,6 +113,7 @@ def test_draws_on_further_axes_are_inferred_as_if_alone(merge, images):
             np.testing.assert_allclose(as_numpy(both.z[draw]), as_numpy(alone.z), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @every_merge
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_it_trains_and_more_samples_give_a_higher_bound(merge, batch_norm, images):
@@ -125,6 +126,7 @@ def test_it_trains_and_more_samples_give_a_higher_bound(merge, batch_norm, image
     assert log_likelihood(model, images, k=50).mean() > elbo
 
 
+@pytest.mark.slow
 @every_merge
 def test_it_comes_back_from_a_file_as_it_was(merge, images, tmp_path):
     model = small(merge, batch_norm=True)

@@ -52,6 +52,7 @@ def test_a_layer_that_follows_its_prior_is_not_in_use_although_its_mean_varies()
     np.testing.assert_allclose(kl_per_coordinate(model, IMAGES)[0], 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_coordinate_counts_above_the_least_kl_alone():
     model = small("top_down")
     for layer, kl in enumerate(kl_per_coordinate(model, IMAGES)):

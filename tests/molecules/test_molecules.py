@@ -174,6 +174,7 @@ def test_expected_improvement_is_that_of_many_draws():
     assert molecules.expected_improvement(np.array([2.0]), np.array([0.0]), 0.5) == pytest.approx(1.5)
 
 
+@pytest.mark.slow
 def test_the_slope_of_the_property_head_is_its_derivative():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(60, 3)).astype("float32")
@@ -186,6 +187,7 @@ def test_the_slope_of_the_property_head_is_its_derivative():
         np.testing.assert_allclose(slope[:, axis], rise, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["random", "gradient", "bayesian"])
 def test_a_search_evaluates_new_molecules_once_each(model, alphabet, method):
     rows = alphabet.encode(SMALL)

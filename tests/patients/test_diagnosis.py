@@ -35,6 +35,7 @@ def state(model):
     return [np.array(keras.ops.convert_to_numpy(each.value)) for each in variables]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [None, Draw], ids=["the model draws", "the encoder draws"])
 def test_the_model_is_as_it_was(draws):
     model = vae(epochs=1, encoder=encoder(draws=draws and draws()))
@@ -48,6 +49,7 @@ def test_the_model_is_as_it_was(draws):
     model.fit(TRAIN[:100], verbose=0)
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_the_model_as_it_was(monkeypatch):
     model = vae()
     before = state(model)
@@ -66,6 +68,7 @@ def test_an_interrupt_leaves_the_model_as_it_was(monkeypatch):
     assert "call" not in vars(model.encoder)
 
 
+@pytest.mark.slow
 def test_the_report_reads_the_same_as_text_page_and_json():
     report = diagnose(vae(reconstruction=mean_bce), TRAIN)
     first = report.findings[0]
@@ -131,6 +134,7 @@ def told(spread, **faults):
     return Examination(KerasPatient(vae(**faults)), TRAIN, told=spread)
 
 
+@pytest.mark.slow
 def test_the_meaning_of_the_spread_can_be_told():
     healthy = {"kl": lambda m, s: kl(m, 2 * s), "draw": lambda m, s, seed: drawn(m, 2 * s, seed)}
     right, wrong = told("log standard deviation", **healthy), told("log variance", **healthy)
@@ -197,6 +201,7 @@ def test_bad_input_is_answered_in_one_line(what):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_command_reports_and_says_by_its_exit_code_whether_something_is_wrong(tmp_path, capsys):
     model = VAE(encoder=None, decoder=None, input_shape=SHAPE, seed=0)
     model.compile("adam")

@@ -208,6 +208,7 @@ def words_of(figure):
 # ---- every picture ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_png_is_at_most_900_pixels_wide_and_opaque_white_at_the_rim(picture):
     pixels = pixels_of(picture.png)
     assert 250 <= pixels.shape[1] <= 900
@@ -218,6 +219,7 @@ def test_png_is_at_most_900_pixels_wide_and_opaque_white_at_the_rim(picture):
     assert pixels[..., :3].min() < 0.4, "nothing dark was drawn"
 
 
+@pytest.mark.slow
 def test_words_are_large_enough_and_inside_the_figure(picture):
     whole = picture.bbox
     for text in picture.words:
@@ -228,6 +230,7 @@ def test_words_are_large_enough_and_inside_the_figure(picture):
         )
 
 
+@pytest.mark.slow
 def test_no_word_lies_on_another(picture):
     for a, b in combinations(picture.words, 2):
         if a.get_rotation() == b.get_rotation() and a.get_rotation() % 90:
@@ -358,6 +361,7 @@ def test_import_brings_neither_keras_nor_pyplot():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_each_figure_once_whatever_its_backend():
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -209,6 +209,7 @@ def test_the_table_shows_what_is_known():
     assert bad.split(maxsplit=4) == ["02_b", "failed", "3.0", "-", "code cell 2 `x`: E"]
 
 
+@pytest.mark.slow
 def test_what_ran_is_the_command_of_the_makefile():
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "-m tools.colab --workers $(WORKERS)" in recipe

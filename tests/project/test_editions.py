@@ -34,6 +34,7 @@ def instructor(tmp_path_factory):
     return tree
 
 
+@pytest.mark.slow
 def test_a_student_s_tree_holds_no_solution(student):
     assert not edition.leaks(student, HANDED_OUT)
     assert not (student / "companion" / "solutions").exists()

@@ -62,6 +62,7 @@ def page(build):
     return build(PAGE)
 
 
+@pytest.mark.slow
 def test_every_formula_is_drawn(page):
     assert len(page.select(".drawn-math > svg")) == 2
     assert len(page.select(".drawn-equation .drawn-equation-body > svg")) == 2

@@ -55,6 +55,7 @@ def unpacked(notebook) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(lzma.decompress(b64decode(text))))
 
 
+@pytest.mark.slow
 def test_its_first_cell_is_folded_and_writes_the_wheel_that_the_chapter_looks_for(
     made, tmp_path, monkeypatch
 ):
@@ -72,6 +73,7 @@ def test_its_first_cell_is_folded_and_writes_the_wheel_that_the_chapter_looks_fo
     assert zipfile.ZipFile(written).testzip() is None
 
 
+@pytest.mark.slow
 def test_the_package_works_and_has_the_explorers_of_this_chapter_alone(made, tmp_path):
     package = unpacked(made)
     package.extractall(tmp_path)

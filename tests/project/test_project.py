@@ -68,6 +68,7 @@ def wanted() -> list[Requirement]:
     return [Requirement(line) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requirement", wanted(), ids=str)
 def test_lock_satisfies_pyproject_on_every_machine(requirement: Requirement) -> None:
     for environment in filter(lambda each: applies(requirement, each), ENVIRONMENTS):
@@ -155,6 +156,7 @@ TEST_FILE = re.compile(r"(?:test|book|browser)_.*\.py")
 EXAMPLES = {"/home/a", "/home/ann"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_names(what: str) -> None:
     for path in files_of_the_project():

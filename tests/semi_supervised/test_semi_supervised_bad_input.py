@@ -69,6 +69,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_it_is_named_and_nothing_is_trained(name, model):
     act, said = WRONG[name]
@@ -79,6 +80,7 @@ def test_it_is_named_and_nothing_is_trained(name, model):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_every_good_route_is_taken(model):
     model.classifier.trainable = True
     model.compile("adam")

@@ -152,6 +152,7 @@ def test_reports_are_means_over_the_images_that_they_concern():
     assert scores["accuracy"] == scores["classifier_loss"] == 0
 
 
+@pytest.mark.slow
 def test_images_without_labels_train_the_classifier_and_a_frozen_one_stays():
     model = small(alpha=0.0)
     labels = np.where(np.arange(12) == 0, 0, NO_LABEL)
@@ -231,6 +232,7 @@ def test_scores_of_a_run_hold_the_accuracy_where_labels_are_known():
     assert "accuracy" not in score(model, (IMAGES, np.full(12, NO_LABEL)), k=2)
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_is_the_same_model(tmp_path):
     model = small(alpha=2.0, labelled_weight=0.5)
     model.compile("adam")

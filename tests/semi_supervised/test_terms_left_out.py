@@ -39,6 +39,7 @@ def test_two_set_a_weight_to_zero():
     assert LEFT_OUT["nothing"] is SemiSupervisedVAE
 
 
+@pytest.mark.slow
 def test_a_drawn_class_gives_the_sum_on_average():
     row, label = X[:1], np.array([NO_LABEL])
     many = np.repeat(row, 20_000, axis=0), np.repeat(label, 20_000)

@@ -43,6 +43,7 @@ def test_images_without_labels_change_nothing():
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_and_the_order_has_a_seed():
     trained = [
         train_classifier(classifier(), POINTS, TRUE, steps=60, batch_size=7, learning_rate=0.05, seed=seed)
@@ -84,6 +85,7 @@ def test_self_training_uses_confident_answers_and_keeps_given_labels(monkeypatch
     np.testing.assert_array_equal(labels, np.where(LABELS == NO_LABEL, expected, LABELS))
 
 
+@pytest.mark.slow
 def test_self_training_trains():
     first = train_classifier(classifier(), POINTS, LABELS, steps=50, learning_rate=0.05)
     weights = first.get_weights()[0]
@@ -114,6 +116,7 @@ def test_the_first_phase_is_a_conditional_vae_of_the_guesses():
         np.testing.assert_allclose(one, same, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_second_phase_trains_all_three_networks():
     model = small(prior="learned")
     before = [
@@ -131,6 +134,7 @@ def test_the_second_phase_trains_all_three_networks():
         assert not np.allclose(first, part.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_the_prior_of_classes_is_trained_in_the_first_phase_too():
     model = small(prior="learned")
     before = model.prior_network.get_weights()[-1]

@@ -84,6 +84,7 @@ def test_the_size_is_what_the_prior_says(images, prior):
     assert expected - 16 <= paid <= 1.005 * expected + 24
 
 
+@pytest.mark.slow
 def test_a_better_prior_makes_it_shorter(images):
     many = np.tile(images, (20, 1, 1, 1))
     uniform, learned = small(images, prior="uniform"), small(images)

@@ -119,6 +119,7 @@ def test_the_network_is_two_stacks_of_which_the_first_feeds_the_second():
     np.testing.assert_allclose(as_numpy(network(codes)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_usual_size():
     prior = PixelCNN(5, GRID, seed=0)
     first = (5 * 5 + 1 * 5) * 32 * 32
@@ -189,6 +190,7 @@ def test_cells_are_filled_in_reading_order_with_what_is_known_so_far(prior):
     np.testing.assert_array_equal(as_numpy(prior(codes)).argmax(axis=-1), codes)
 
 
+@pytest.mark.slow
 def test_fit_learns_a_pattern_that_no_table_of_frequencies_can():
     start = np.random.default_rng(0).integers(0, 4, (200, 1, 1))
     codes = (start + np.add.outer(np.arange(4), np.arange(5))) % 4  # every cell follows from the first

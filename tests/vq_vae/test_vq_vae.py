@@ -87,6 +87,7 @@ def test_the_bound_never_passes_log_p(images, prior):
     np.testing.assert_allclose(model.log_weights(binary, 3), np.tile(elbo, (3, 1)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_image_has_its_own_terms_in_any_batch(model, images):
     order = np.random.default_rng(2).permutation(20)
     together, shuffled = model.elbo_terms(images), model.elbo_terms(images[order])
@@ -137,6 +138,7 @@ def test_each_part_learns_from_its_own_term(images):
 # --- As a Keras model ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_history_and_evaluate_report_the_bound_and_the_perplexity_of_all_codes(images):
     model = small(images)
     model.compile(keras.optimizers.Adam(0.01))
@@ -150,6 +152,7 @@ def test_history_and_evaluate_report_the_bound_and_the_perplexity_of_all_codes(i
     assert scores["kl_loss"] + scores["reconstruction_loss"] == pytest.approx(scores["neg_elbo"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codebook", ["ema", "loss"])
 def test_training_improves_the_bound(images, codebook):
     model = small(codebook=codebook, num_embeddings=16, prior="uniform")
@@ -158,6 +161,7 @@ def test_training_improves_the_bound(images, codebook):
     assert losses[-1] < losses[0] - 1
 
 
+@pytest.mark.slow
 def test_saved_loaded_and_resumed_it_goes_on_where_it_stopped(images, tmp_path):
     model = small(commitment=0.5, reset=0.6, name="mine")
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
@@ -195,6 +199,7 @@ def test_samples_are_decoded_maps_that_the_prior_draws(model):
     assert (model.sample(8) != model.sample(8)).any()  # its own stream moves on
 
 
+@pytest.mark.slow
 def test_a_prior_fitted_alone_leaves_the_rest_as_it_is(images):
     model = small(images)
     model.compile(keras.optimizers.Adam(0.01))
