@@ -16,13 +16,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("bo
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 # Every rule, also those that axe keeps turned off, such as the one on the size of targets; not those of level AAA.
-RUN_AXE = """async ([areColours, known]) => {
+RUN_AXE = """async ([area, known]) => {
+    const areColours = area === 'colours';
     // What is laid out after the page has loaded has settled two frames later.
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     const looks = new Set(known);
     if (areColours) LOOK_ALIKE
     if (areColours && looks.size === known.length) return {found: [], looks: known};
-    const chosen = rule => !rule.tags.includes('wcag2aaa') && /contrast|link-in-text/.test(rule.ruleId) === areColours;
+    const ofColour = name => /contrast|link-in-text/.test(name), ofLayout = name => /target-size|scrollable/.test(name);
+    const belongs = {colours: ofColour, layout: ofLayout, structure: name => !ofColour(name)}[area];
+    const chosen = rule => !rule.tags.includes('wcag2aaa') && belongs(rule.ruleId);
     const found = await axe.run({include: [document], exclude: areColours ? ['[data-look-alike]'] : []}, {
         resultTypes: ['violations'],
         // Else axe would ask for style sheets a second time.
@@ -102,6 +105,8 @@ def violations(
 ) -> list[str]:
     """What axe finds bad on the page that the tab shows: impact, rule and the first element concerned.
 
+    ``areas``: ``structure``, all rules but those of ``colours``; ``layout``, those of them that ask where things lie.
+
     Colours are measured of elements whose look is not among ``looks``, which then holds them, too.
     """
     tab.evaluate(f"() => {{ if (!window.axe) {{ {AXE} }} }}")
@@ -110,7 +115,7 @@ def violations(
     for area in areas:
         colours = area == "colours"
         known = looks.get(scheme, []) if colours else []
-        told = tab.evaluate(RUN_AXE.replace("LOOK_ALIKE", LOOK_ALIKE), [colours, known])
+        told = tab.evaluate(RUN_AXE.replace("LOOK_ALIKE", LOOK_ALIKE), [area, known])
         if colours:
             looks[scheme] = told["looks"]
         bad += [
@@ -146,11 +151,12 @@ def test_no_page_has_a_violation_on_a_phone(book, browser, address):
     with Watched(browser, address, viewport=PHONE, **SETTINGS) as seen:
         for name in book.readable:
             seen.open(address, name)
-            # The colours are those of a desk; looking at each letter's again takes most of the time.
+            # Colours and structure are those of a desk, but for what all pages of a kind share, such as the buttons of
+            # a phone's header; sizes and what scrolls are each page's own.
             found = (
                 violations_in_both_schemes(seen, looks)
                 if name in KINDS
-                else violations(seen.tab, ("structure",))
+                else violations(seen.tab, ("layout",))
             )
             bad += [f"{name}: {what}" for what in found]
     assert bad == []
@@ -256,3 +262,19 @@ def test_the_check_sees_what_is_wrong(browser, tmp_path: Path):
     assert "critical image-alt" in found
     assert "critical button-name" in found
     assert "serious color-contrast" in found
+
+
+def test_the_check_of_a_phone_s_layout_sees_what_is_too_small_and_what_cannot_be_scrolled(
+    browser, tmp_path: Path
+):
+    small = "<button style='width: 9px; height: 9px; padding: 0; border: 0'>x</button>"
+    scrolls = "<div style='width: 90px; height: 20px; overflow: auto'><p style='width: 900px'>Long</p></div>"
+    (tmp_path / "layout.html").write_text(
+        f"<!DOCTYPE html><html lang=en><title>Layout</title><main><h1>Layout</h1>{small}{small}{scrolls}</main>",
+        encoding="utf-8",
+    )
+    with served(tmp_path) as address, Watched(browser, address, **SETTINGS | {"viewport": PHONE}) as seen:
+        seen.open(address, "layout.html")
+        found = " ".join(violations(seen.tab, ("layout",)))
+    assert "serious target-size" in found
+    assert "serious scrollable-region-focusable" in found

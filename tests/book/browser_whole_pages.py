@@ -21,6 +21,13 @@ CUT = """() => [...document.querySelectorAll('.bd-article *')].filter(element =>
     return ['hidden', 'clip'].includes(overflow);
 }).map(element => `${element.tagName}.${element.className} ${element.scrollWidth - element.clientWidth} px: `
     + element.textContent.trim().slice(0, 40))"""
+# Whatever reaches over the page's right edge without lying in something that scrolls by itself.
+TOO_WIDE = """() => [...document.querySelectorAll('.bd-article *')].filter(element => {
+    if (element.closest('.spoken-math') || element.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let up = element.parentElement; up && !up.matches('.bd-article'); up = up.parentElement)
+        if (['auto', 'scroll'].includes(getComputedStyle(up).overflowX)) return false;
+    return !['auto', 'scroll'].includes(getComputedStyle(element).overflowX);
+}).map(element => element.tagName + ' ' + element.textContent.slice(0, 40))"""
 # Code that wraps or fits needs no bar: a reader should not have to push code to and fro.
 PUSHED = """() => [...document.querySelectorAll('.bd-article pre')].filter(
     element => element.checkVisibility() && element.scrollWidth > element.clientWidth + 1
@@ -45,6 +52,9 @@ def test_every_page_is_whole_folded_and_begins_with_a_picture(book, browser, add
         for name in book.readable:
             seen.open(address, name)
             bad += [f"{name}: cut: {each}" for each in seen.tab.evaluate(CUT)]
+            bad += [f"{name}: too wide: {each}" for each in seen.tab.evaluate(TOO_WIDE)]
+            if not seen.tab.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+                bad.append(f"{name}: the page itself scrolls sideways")
             bad += [f"{name}: pushed: {each}" for each in seen.tab.evaluate(PUSHED)]
             if not name.startswith("chapters/"):
                 continue
@@ -70,6 +80,10 @@ BROKEN = {
     "code that does not wrap": ("PUSHED", ".bd-article pre {white-space: pre !important; overflow-x: auto}"),
     "formulas that scroll under no bar": ("CUT", ".bd-article ::-webkit-scrollbar {height: 0 !important}"),
     "tables that are cut": ("CUT", ".cell_output .output.text_html {overflow-x: hidden !important}"),
+    "text that reaches over the edge": (
+        "TOO_WIDE",
+        ".bd-article p {width: 600px !important; max-width: none}",
+    ),
     "code that is not folded": (
         "UNFOLDED",
         ".tag_hide-input details::details-content {content-visibility: visible}",
