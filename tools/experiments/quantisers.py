@@ -65,7 +65,11 @@ def relaxed(seed: int, cooled: bool, epochs: int = 6) -> dict[str, float]:
     """
     images = data.load("digits").x_train
     batch = 32
-    cooling = {"temperature": 1.0, "last_temperature": 0.4, "cooling_steps": epochs * (len(images) // batch)}
+    cooling: dict[str, Any] = {
+        "temperature": 1.0,
+        "last_temperature": 0.4,
+        "cooling_steps": epochs * (len(images) // batch),
+    }
     keras.utils.set_random_seed(seed)
     model = DiscreteVAE(
         num_latents=16,
