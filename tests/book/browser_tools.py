@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# The first draws no window and is Chromium all the same; checks take about a sixth less of the processor with it.
+# The first is Chromium without a window, which takes less of the processor.
 NAMES = (
     "chromium-headless-shell",
     "chromium",

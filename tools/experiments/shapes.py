@@ -42,7 +42,6 @@ def beta_vae(
 ) -> dict[str, float]:
     """Train one model of chapter 06; its terms, the parts of its KL and five scores on 2,000 images it has not seen."""
     from companion.beta_vae import kl_parts
-    from companion.evaluation import disentanglement as scores
     from companion.objectives import kl_per_unit
 
     pictures, factors = boxes(6000) if images == "boxes" else _shapes(6000)
@@ -61,10 +60,19 @@ def beta_vae(
         "neg_elbo": float(-terms["elbo"].mean()),
         "in_use": float(used.sum()),
         **parts,
+        **five_scores(codes, factors, categorical=(0,) if images == "shapes" else ()),
+    }
+
+
+def five_scores(codes: np.ndarray, factors: np.ndarray, categorical: tuple[int, ...]) -> dict[str, float]:
+    """The scores of chapter 06 for codes ``(n, d)`` and factors ``(n, k)``; ``categorical`` factors have no order."""
+    from companion.evaluation import disentanglement as scores
+
+    return {
         "higgins": scores.higgins_score(codes, factors),
         "factor_vae": scores.factor_vae_score(codes, factors),
         "mig": scores.mig(codes, factors),
-        "sap": scores.sap(codes, factors, categorical=(0,) if images == "shapes" else ()),
+        "sap": scores.sap(codes, factors, categorical=categorical),
         "dci": scores.dci(codes, factors)[0],
     }
 
@@ -74,8 +82,6 @@ def known_worth(seed: int, code: str) -> dict[str, float]:
 
     ``places`` turns the two places by 45 degrees, ``all`` turns everything at random, ``shuffled`` mixes the rows.
     """
-    from companion.evaluation import disentanglement as scores
-
     factors = _shapes(6000)[1][TRAINED_ON:]
     rng = np.random.default_rng(seed)
     copy = (factors - factors.mean(axis=0)) / factors.std(axis=0)
@@ -89,13 +95,7 @@ def known_worth(seed: int, code: str) -> dict[str, float]:
         "all": lambda: copy @ turn,
         "shuffled": lambda: rng.permutation(copy),
     }[code]()
-    return {
-        "higgins": scores.higgins_score(codes, factors),
-        "factor_vae": scores.factor_vae_score(codes, factors),
-        "mig": scores.mig(codes, factors),
-        "sap": scores.sap(codes, factors, categorical=(0,)),
-        "dci": scores.dci(codes, factors)[0],
-    }
+    return five_scores(codes, factors, categorical=(0,))
 
 
 def turned_codes(
